@@ -1,0 +1,38 @@
+/* PKCS#10 certificate requests (RFC 2986) as devices send them. */
+#ifndef X509_CSR_H
+#define X509_CSR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "crypto/alg.h"
+#include "x509/cert.h"
+
+#define CSR_DER_MAX 16384 /* an ML-DSA-87 or RSA-8192 request with attributes fits */
+
+struct X509_req_st;
+
+struct csr {
+	struct X509_req_st *req;
+	struct bytes der;   /* owned by this struct */
+	struct buf spki;    /* DER SubjectPublicKeyInfo */
+	struct buf subject; /* DER Name */
+	struct buf san;     /* DER GeneralNames that were asked for; empty: none */
+	char common_name[CERT_NAME_MAX + 1];
+	char device_serial[DEVICE_SERIAL_MAX + 1];
+	struct buf challenge; /* challengePassword (RFC 2985 §5.4.1, RFC 7030 §3.5); empty: none */
+};
+
+MUST_USE enum err_code csr_parse(struct bytes der, struct csr *out, struct err *e);
+/* Proof of possession, key and signature policy at time `now`, no CA or foreign extensions. */
+MUST_USE enum err_code csr_check(const struct csr *c, int64_t now, struct err *e);
+/* Make a request for subject {O when not NULL, serialNumber, CN} of this serial; DER appended. */
+MUST_USE enum err_code csr_encode(const struct key *k, const char *organization,
+	const char *device_serial, struct buf *der, struct err *e);
+/* As csr_encode, with subject and SAN of an existing certificate (RFC 7030 §4.2.2). */
+MUST_USE enum err_code csr_encode_like(const struct key *k, const struct cert *current,
+	struct buf *der, struct err *e);
+void csr_free(struct csr *c);
+
+#endif
