@@ -39,6 +39,11 @@
 #define IMAGE_ECDSA_MIN 8U
 #define IMAGE_ECDSA_MAX 72U
 
+/* SubjectPublicKeyInfo of a P-256 key up to its point (RFC 5480, section 2): KEYHASH is over both. */
+#define IMAGE_SPKI_PREFIX_SIZE 26U
+#define IMAGE_SPKI_SIZE (IMAGE_SPKI_PREFIX_SIZE + VERIFY_POINT_SIZE)
+extern const uint8_t image_spki_prefix[IMAGE_SPKI_PREFIX_SIZE];
+
 struct image {
 	struct verify_version version;
 	uint32_t load_addr;

@@ -4,11 +4,6 @@
 
 #include "verify/image.h"
 
-/* SubjectPublicKeyInfo of a P-256 key up to its point (RFC 5480, section 2): KEYHASH covers both. */
-static const uint8_t spki_prefix[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce,
-	0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42,
-	0x00};
-
 int verify_version_compare(const struct verify_version *a, const struct verify_version *b)
 {
 	if (a->major != b->major)
@@ -46,7 +41,7 @@ static enum verify_code key_find(const struct verify_port *port,
 {
 	for (size_t i = 0; i < policy->n_keys; i++) {
 		uint8_t hash[VERIFY_SHA256_SIZE];
-		if (sha256(port, spki_prefix, sizeof(spki_prefix), policy->keys[i],
+		if (sha256(port, image_spki_prefix, IMAGE_SPKI_PREFIX_SIZE, policy->keys[i],
 			    VERIFY_POINT_SIZE, hash) != VERIFY_OK)
 			return VERIFY_PORT;
 		if (memcmp(hash, keyhash, sizeof(hash)) == 0) {
