@@ -46,6 +46,8 @@ struct authority {
 	struct bytes root_der;         /* views that outlive the struct */
 	struct bytes issuing_der;
 	struct bytes code_signing_der;
+	struct bytes root_crl;    /* BYTES_NONE: the root has revoked nobody yet */
+	struct audit_state undo;  /* as act_begin found it */
 };
 
 /*
@@ -57,5 +59,7 @@ struct authority {
 MUST_USE enum err_code act_begin(struct authority *a, struct err *e);
 MUST_USE enum err_code act_end(struct authority *a, struct entry *en, struct err *e);
 void act_undo(struct authority *a);
+void authority_mark(const struct authority *a, struct audit_state *mark);
+void authority_reset(struct authority *a, const struct audit_state *mark);
 
 #endif
