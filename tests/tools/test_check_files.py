@@ -73,6 +73,16 @@ def test_page_text():
               'docs/spec/bundle.md: BUNDLE_VERSION: the text does not say 2')
 
 
+def test_packages():
+    "a package without a row, and a row without its package"
+    status, lines = check('check-spec', {
+        'tools/packages': '# list\na-dev\nb  # for b\nc\n',
+        'docs/dependencies.md': '| package |\n|---|\n| `a-dev`, `b` | for `x` |\n| `d` | |\n'})
+    tap.equal((status, lines), (1, ['docs/dependencies.md: no row for c of tools/packages',
+                                    'docs/dependencies.md: d is not in tools/packages',
+                                    '0 pages read, 2 faults']))
+
+
 def new_key(*options):
     return subprocess.run(['openssl', 'genpkey', '-algorithm', 'EC', '-pkeyopt',
                            'ec_paramgen_curve:P-256', *options], check=True,
