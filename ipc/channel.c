@@ -25,7 +25,10 @@ enum err_code channel_open(struct channel *c, int fd, enum role self, enum role 
 	return ERR_OK;
 }
 
-/* Room for one descriptor: the kernel drops any more and says so (MSG_CTRUNC). */
+/*
+ * Room for one descriptor.  CMSG_SPACE is rounded up so far that two would fit; a receiver says
+ * CMSG_LEN, the kernel drops any more and says so (MSG_CTRUNC).
+ */
 union control {
 	char space[CMSG_SPACE(sizeof(int))];
 	struct cmsghdr align;
@@ -87,7 +90,7 @@ enum err_code channel_receive(struct channel *c, bool wait, struct message *out,
 	struct iovec iov = {c->in, MESSAGE_MAX};
 	union control control;
 	struct msghdr hdr = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space,
-		.msg_controllen = sizeof(control.space)};
+		.msg_controllen = CMSG_LEN(sizeof(int))};
 	ssize_t n;
 	do {
 		n = recvmsg(c->fd, &hdr, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
