@@ -16,6 +16,19 @@
 
 enum role { ROLE_PARENT, ROLE_WORKER, ROLE_KEEPER, ROLE_SIGNER, ROLE_COUNT };
 
+/* Longest single fields, by what they hold. */
+#define MESSAGE_TEXT_MAX 256    /* names, serials, error objects */
+#define MESSAGE_REASON_MAX 320  /* ERR_REASON_MAX */
+#define MESSAGE_SPKI_MAX 2048   /* KEY_SPKI_MAX */
+#define MESSAGE_NAME_MAX 4096   /* a DER Name or GeneralNames out of a certificate or CSR */
+#define MESSAGE_CERT_MAX 8192   /* CERT_DER_MAX */
+#define MESSAGE_TBS_MAX 512     /* what a TLS server signs: RFC 8446 §4.4.3, RFC 8422 §5.4 */
+#define MESSAGE_SIG_MAX 1024    /* RSA-8192 */
+#define MESSAGE_ENVELOPE_MAX 24576 /* a release statement in its DSSE envelope */
+#define MESSAGE_BODY_MAX 49152  /* API_BODY_MAX; a larger answer travels as a memfd */
+#define MESSAGE_HASH_SIZE 32
+#define MESSAGE_SERIAL_SIZE 16
+
 /* One datagram; a CSR, certificates and an API body fit.  Larger things travel as a memfd. */
 #define MESSAGE_MAX 65536
 #define MESSAGE_FIELDS_MAX 16
@@ -26,11 +39,15 @@ enum message_type {
 	MSG_READY,   /* {} the process is sandboxed and serves */
 	MSG_PEER,    /* {role, slot} + fd: your end of a channel to that process */
 	MSG_STOP,    /* {} finish what was begun, then exit */
+	MSG_POLICY,  /* parent -> keeper {ticket lifetime, its maximum, CRL lifetime, image maximum}:
+	              * a new configuration holds.  `approvals` is not here: a rule that guards
+	              * against a stolen keeper changes only with a restart. */
 	/* worker <-> signer */
 	MSG_TLS_SIGN,   /* {scheme, tbs}: the server's CertificateVerify or ServerKeyExchange */
 	MSG_TLS_SIGNED, /* {signature} */
 	/* worker <-> keeper */
-	MSG_TRUST,      /* keeper -> worker {generation} + fd: manufacturer certificates (below) */
+	MSG_TRUST,      /* keeper -> worker {generation} + fd: manufacturer certificates, each a
+	                 * u32be length and name, a u32be length and DER, up to the end */
 	MSG_ENROL,      /* struct enrol_request of authority/enrol.h, field by field */
 	MSG_ENROLLED,   /* {certificate DER} */
 	MSG_SELF,       /* {fingerprint of the peer's certificate}: what am I; counts as its use */
@@ -39,14 +56,19 @@ enum message_type {
 	MSG_RESULT,     /* {HTTP status, content type, body} or {.., empty} + fd (large body) */
 	MSG_REFUSED,    /* {err_code name, object, reason, retry-after seconds} */
 	/* keeper <-> signer */
-	MSG_SIGN_CERT,       /* the fields of struct cert_fields */
-	MSG_SIGN_CRL,        /* {number, this update, next update} + fd: entries */
-	MSG_SIGN_RELEASE,    /* {proposal envelope, approvals, time} + fd: the image */
+	MSG_SIGN_CERT,       /* the fields of struct cert_fields; "" is NULL; `names` as a list */
+	MSG_SIGN_CRL,        /* {number, this update, next update} + fd: entries, each a u32be length
+	                      * and serial in hex, u64be revoked_at, u8 reason, up to the end */
+	MSG_SIGN_RELEASE,    /* {proposal envelope, approvals as a list, time} + fd: the image */
 	MSG_SIGN_CHECKPOINT, /* {origin, size, root} */
 	MSG_SIGNED,          /* {what was made} */
 	MSG_COUNT
 };
 
+/*
+ * A list inside a bytes field is its items one after the other, each a u32be length and that many
+ * bytes (buf_field, read_field).  A signed number travels as its two's complement.
+ */
 struct message_field {
 	uint64_t num;       /* F_NUM */
 	struct bytes bytes; /* F_BYTES and F_TEXT; a view; text has no NUL inside and is not terminated */
@@ -88,9 +110,13 @@ struct channel {
 MUST_USE enum err_code channel_pair(int fds[2], struct err *e);
 MUST_USE enum err_code channel_open(struct channel *c, int fd, enum role self, enum role peer,
 	unsigned slot, struct err *e);
-/* Blocking send; ERR_UNAVAILABLE when the peer is gone. */
+/* Blocking send; ERR_UNAVAILABLE when the peer is gone.  The descriptor stays the caller's. */
 MUST_USE enum err_code channel_send(struct channel *c, const struct message *m, struct err *e);
-/* Receive one: ERR_BUSY when nothing is there and !wait; ERR_UNAVAILABLE at end of file. */
+/* The same, but ERR_BUSY instead of waiting when the peer reads too slowly. */
+MUST_USE enum err_code channel_try_send(struct channel *c, const struct message *m,
+	struct err *e);
+/* Receive one: ERR_BUSY when nothing is there and !wait; ERR_UNAVAILABLE at end of file;
+ * ERR_PROTOCOL for what message_parse refuses. */
 MUST_USE enum err_code channel_receive(struct channel *c, bool wait, struct message *out,
 	struct err *e);
 void channel_close(struct channel *c);
