@@ -227,7 +227,7 @@ static int read_answer(SSL *s, char *buf, size_t size, size_t *body, size_t *bod
 		if (*body + *body_len >= size)
 			return -1;
 		if (n >= *body + *body_len)
-			return atoi(buf + 9);
+			return (int)strtol(buf + 9, NULL, 10);
 	}
 }
 
