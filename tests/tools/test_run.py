@@ -13,6 +13,7 @@ import tap  # noqa: E402
 
 PROJECT = {
     'meson.build': "project('small', 'c')\nsubdir('cli')\n"
+                   "if import('fs').is_file('agent/meson.build')\n  subdir('agent')\nendif\n"
                    "if get_option('tests')\n  test('t', files('t.sh'), protocol: 'tap', suite: 's')\nendif\n",
     'meson.options': "option('tests', type: 'boolean', value: true)\n",
     'cli/meson.build': "executable('small', 'small.c')\n",
@@ -94,6 +95,14 @@ def test_unknown():
 def test_list():
     "--list names the programs"
     tap.equal(call('run', '--list').stdout, 'small\n')
+
+
+def test_new_room():
+    "a room that appears is built"
+    os.makedirs(os.path.join(ROOT, 'agent'))
+    with open(os.path.join(ROOT, 'agent', 'meson.build'), 'w', encoding='utf-8') as file:
+        file.write("executable('late', '../cli/small.c')\n")
+    tap.equal(call('run', '--list').stdout, 'late\nsmall\n')
 
 
 def test_help():
