@@ -25,7 +25,10 @@ enum key_type { KEY_P256, KEY_P384, KEY_ED25519 };
 MUST_USE enum err_code key_generate(enum key_type type, struct key **out, struct err *e);
 /* The public key in a DER SubjectPublicKeyInfo (RFC 5280 §4.1.2.7); trailing bytes are refused. */
 MUST_USE enum err_code key_from_spki(struct bytes der, struct key **out, struct err *e);
-/* Takes over one reference of `pkey`; NULL without memory. */
+/*
+ * Takes over one reference of `pkey`, also when it fails: NULL without memory, or for a key that is
+ * neither ECDSA (P-256, P-384, P-521), Ed25519 nor RSA.
+ */
 struct key *key_wrap(struct evp_pkey_st *pkey);
 struct evp_pkey_st *key_evp(const struct key *k); /* borrowed */
 
