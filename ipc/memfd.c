@@ -8,7 +8,18 @@
 
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-static enum err_code write_all(int fd, struct bytes data, struct err *e)
+enum err_code memfd_start(const char *name, int *fd, struct err *e)
+{
+	int made = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	if (made < 0 && errno == EINVAL) /* before Linux 6.3 */
+		made = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (made < 0)
+		return err_sys(e, ERR_NO_MEMORY, name, errno, "no memfd");
+	*fd = made;
+	return ERR_OK;
+}
+
+enum err_code memfd_add(int fd, struct bytes data, struct err *e)
 {
 	for (size_t at = 0; at < data.len;) {
 		ssize_t n = write(fd, data.p + at, data.len - at);
@@ -21,16 +32,22 @@ static enum err_code write_all(int fd, struct bytes data, struct err *e)
 	return ERR_OK;
 }
 
+enum err_code memfd_seal(int fd, struct err *e)
+{
+	if (fcntl(fd, F_ADD_SEALS, ALL_SEALS) != 0)
+		return err_sys(e, ERR_IO, "memfd", errno, "it could not be sealed");
+	return ERR_OK;
+}
+
 enum err_code memfd_make(const char *name, struct bytes data, int *fd, struct err *e)
 {
-	int made = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-	if (made < 0 && errno == EINVAL) /* before Linux 6.3 */
-		made = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (made < 0)
-		return err_sys(e, ERR_NO_MEMORY, name, errno, "no memfd");
-	enum err_code rc = write_all(made, data, e);
-	if (rc == ERR_OK && fcntl(made, F_ADD_SEALS, ALL_SEALS) != 0)
-		rc = err_sys(e, ERR_IO, name, errno, "it could not be sealed");
+	int made;
+	enum err_code rc = memfd_start(name, &made, e);
+	if (rc != ERR_OK)
+		return rc;
+	rc = memfd_add(made, data, e);
+	if (rc == ERR_OK)
+		rc = memfd_seal(made, e);
 	if (rc != ERR_OK) {
 		(void)close(made);
 		return rc;

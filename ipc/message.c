@@ -42,7 +42,7 @@ struct row {
 static const struct row rows[MSG_COUNT] = {
 	[MSG_READY] = {"ready", TO_PARENT, FD_NONE, {{0}}},
 	[MSG_PEER] = {"peer", FROM_PARENT, FD_MUST, {NUM("role"), NUM("slot")}},
-	[MSG_STOP] = {"stop", FROM_PARENT, FD_NONE, {{0}}},
+	[MSG_STOP] = {"stop", FROM_PARENT, FD_NONE, {NUM("grace")}},
 	[MSG_POLICY] = {"policy", WAY(ROLE_PARENT, ROLE_KEEPER), FD_NONE,
 		{NUM("ticket_lifetime"), NUM("ticket_lifetime_max"), NUM("crl_lifetime"),
 			NUM("image_max")}},

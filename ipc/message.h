@@ -38,7 +38,8 @@ enum message_type {
 	/* any -> parent, parent -> any */
 	MSG_READY,   /* {} the process is sandboxed and serves */
 	MSG_PEER,    /* {role, slot} + fd: your end of a channel to that process */
-	MSG_STOP,    /* {} finish what was begun, then exit */
+	MSG_STOP,    /* {grace} finish what was begun, then exit; a worker's idle connections may stay
+	              * `grace` seconds for one more request each */
 	MSG_POLICY,  /* parent -> keeper {ticket lifetime, its maximum, CRL lifetime, image maximum}:
 	              * a new configuration holds.  `approvals` is not here: a rule that guards
 	              * against a stolen keeper changes only with a restart. */
@@ -121,6 +122,10 @@ MUST_USE enum err_code channel_receive(struct channel *c, bool wait, struct mess
 	struct err *e);
 void channel_close(struct channel *c);
 
+/* A memfd in pieces, sealed at its end. */
+MUST_USE enum err_code memfd_start(const char *name, int *fd, struct err *e);
+MUST_USE enum err_code memfd_add(int fd, struct bytes data, struct err *e);
+MUST_USE enum err_code memfd_seal(int fd, struct err *e);
 /* A sealed memfd with these bytes (F_SEAL_WRITE|SHRINK|GROW|SEAL), and reading one back: refuses a
  * descriptor that is not fully sealed or larger than `max`; the mapping is freed by memfd_unmap. */
 MUST_USE enum err_code memfd_make(const char *name, struct bytes data, int *fd, struct err *e);
