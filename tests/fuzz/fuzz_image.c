@@ -1,11 +1,13 @@
 /*
  * The image parser and verifier on any bytes.  The port answers what the image wants to hear
  * (every hash is zeros, every signature is good), so that mutations get past the cryptography; the
- * corpus holds images with such hashes.  What is accepted must account for every byte.
+ * corpus holds images with such hashes.  What is accepted must account for every byte.  The same
+ * bytes go through mcuboot_parse, which has the true hash and must agree about the form.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "firmware/mcuboot.h"
 #include "verify/image.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -71,6 +73,20 @@ static void accounted_for(const uint8_t *p, size_t len)
 	must(image_parse_signatures(p, len - 1, &img, &at) != VERIFY_OK);
 }
 
+static void parse_agrees(const uint8_t *p, size_t len, enum verify_code code)
+{
+	struct image img;
+	struct mcuboot_info info;
+	size_t at = 0;
+	enum err_code rc = mcuboot_parse(bytes_of(p, len), &info, NULL);
+	must(code != VERIFY_OK || rc == ERR_OK || rc == ERR_IMG_HASH);
+	if (rc != ERR_OK)
+		return;
+	must(image_parse_signed(p, len, &img, &at) == VERIFY_OK);
+	must(info.signed_len == img.signed_len && info.body_len == img.body_len);
+	must(info.is_signed == (img.signed_len != len));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t key[1][VERIFY_POINT_SIZE] = {{4}};
@@ -90,5 +106,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(res.at <= size || code == VERIFY_LENGTH);
 		must(res.body_len == 0);
 	}
+	parse_agrees(data, size, code);
 	return 0;
 }
