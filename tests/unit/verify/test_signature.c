@@ -49,6 +49,8 @@ static void every_other_encoding_is_refused(void **state)
 	assert_int_equal(PARSE("\x30\x80\x02\x01\x05\x02\x01\x7f\0\0"), VERIFY_SIGNATURE); /* BER */
 	assert_int_equal(PARSE("\x30\x06\x02\x01\x05\x02\x01\x7f\0"), VERIFY_SIGNATURE); /* trailing */
 	assert_int_equal(PARSE("\x30\x07\x02\x01\x05\x02\x01\x7f\0"), VERIFY_SIGNATURE); /* inside */
+	assert_int_equal(PARSE("\x30\x05\x02\x01\x05\x02\x01\x7f"), VERIFY_SIGNATURE); /* less */
+	assert_int_equal(PARSE("\x30\x07\x02\x01\x05\x02\x01\x7f"), VERIFY_SIGNATURE); /* more */
 	assert_int_equal(PARSE("\x30\x06\x02\x01\x05\x03\x01\x7f"), VERIFY_SIGNATURE); /* tag */
 	assert_int_equal(PARSE("\x30\x06\x02\x01\x00\x02\x01\x7f"), VERIFY_SIGNATURE); /* r is 0 */
 	assert_int_equal(PARSE("\x30\x06\x02\x01\x05\x02\x01\x00"), VERIFY_SIGNATURE); /* s is 0 */

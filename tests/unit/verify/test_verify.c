@@ -518,6 +518,30 @@ static void a_port_that_fails_never_accepts(void **state)
 	assert_int_equal(say(NULL, len), VERIFY_OK);
 }
 
+static enum verify_code answers_ok(void *ctx, const uint8_t point[VERIFY_POINT_SIZE],
+	const uint8_t digest[VERIFY_SHA256_SIZE], const struct verify_signature *sig)
+{
+	(void)ctx, (void)point, (void)digest, (void)sig;
+	return VERIFY_OK;
+}
+
+/* Strictness is ours: a port that would take anything is not even asked. */
+static void a_signature_in_lax_der_does_not_reach_the_port(void **state)
+{
+	(void)state;
+	struct verify_port whole = port;
+	port.ecdsa_p256 = answers_ok;
+	struct maker m = maker_default(true);
+	m.signature = (const uint8_t *)"\x30\x07\x02\x02\0\x05\x02\x01\x7f"; /* 5 as 00 05 */
+	m.signature_len = 9;
+	REFUSED(m, VERIFY_SIGNATURE);
+	m.signature = (const uint8_t *)"\x30\x06\x02\x01\x05\x02\x01\x7f";
+	m.signature_len = 8;
+	assert_int_equal(verdict(&m), VERIFY_OK);
+	port = whole;
+	REFUSED(m, VERIFY_SIGNATURE);
+}
+
 static void verdicts_are_far_apart(void **state)
 {
 	(void)state;
@@ -563,6 +587,7 @@ int main(void)
 		cmocka_unit_test(nothing_below_the_floor),
 		cmocka_unit_test(every_flipped_bit_is_refused),
 		cmocka_unit_test(a_port_that_fails_never_accepts),
+		cmocka_unit_test(a_signature_in_lax_der_does_not_reach_the_port),
 		cmocka_unit_test(verdicts_are_far_apart),
 	};
 	int failed = RUN_TAP(tests);
