@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+_Static_assert(sizeof(size_t) >= sizeof(uint32_t), "body_len is a u32 and is kept in a size_t");
+
 /* Offsets in the header. */
 enum {
 	AT_MAGIC = 0,
