@@ -56,6 +56,9 @@ MUST_USE enum err_code key_load(const char *path, struct bytes passphrase, struc
 	struct err *e);
 /* Unencrypted PKCS#8 PEM, mode 0600: for a device whose storage is the protection. */
 MUST_USE enum err_code key_save_plain(const struct key *k, const char *path, struct err *e);
+/* Append the unencrypted PKCS#8 DER to the secret buffer `out`: for a library that wants the key
+ * itself (libcurl).  ERR_INTERNAL when `out` is not secret. */
+MUST_USE enum err_code key_private_der(const struct key *k, struct buf *out, struct err *e);
 
 /*
  * Sign `data`: ECDSA with the curve's SHA-2 (DER, RFC 3279), or pure Ed25519 (RFC 8032); the

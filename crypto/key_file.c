@@ -150,6 +150,23 @@ enum err_code key_save_plain(const struct key *k, const char *path, struct err *
 	return rc;
 }
 
+enum err_code key_private_der(const struct key *k, struct buf *out, struct err *e)
+{
+	if (!out->secret)
+		return err_set(e, ERR_INTERNAL, "private key", "the buffer would not be wiped");
+	if (!k->is_private)
+		return err_set(e, ERR_KEY_FORMAT, "private key", "it is only a public key");
+	PKCS8_PRIV_KEY_INFO *plain = EVP_PKEY2PKCS8(k->pkey);
+	unsigned char *der = NULL;
+	int len = plain != NULL ? i2d_PKCS8_PRIV_KEY_INFO(plain, &der) : -1;
+	PKCS8_PRIV_KEY_INFO_free(plain);
+	if (len <= 0)
+		return ossl_err(e, ERR_CRYPTO, "private key", "it cannot be encoded");
+	buf_bytes(out, bytes_of(der, (size_t)len));
+	OPENSSL_clear_free(der, (size_t)len);
+	return buf_end(out, e, "private key");
+}
+
 /* ---- reading ---- */
 
 enum err_code key_file_read(const char *path, unsigned forbidden, size_t max, struct buf *out,

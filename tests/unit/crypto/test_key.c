@@ -165,6 +165,35 @@ static void a_public_key_is_no_private_key(void **state)
 	key_free(k);
 }
 
+/* The DER is PKCS#8 of this very key, and goes into wiped memory only. */
+static void a_private_key_comes_out_as_der(void **state)
+{
+	(void)state;
+	struct key *k = NULL;
+	struct buf der = buf_new_secret(4096);
+	struct buf plain = buf_new(4096);
+	uint8_t mine[SHA256_SIZE], its[SHA256_SIZE];
+	struct err e;
+
+	assert_int_equal(key_generate(KEY_P256, &k, &e), ERR_OK);
+	assert_int_equal(key_private_der(k, &plain, &e), ERR_INTERNAL);
+	assert_int_equal(plain.len, 0);
+	assert_int_equal(key_private_der(k, &der, &e), ERR_OK);
+	const unsigned char *p = der.p;
+	EVP_PKEY *pkey = d2i_AutoPrivateKey(NULL, &p, (long)der.len);
+	assert_non_null(pkey);
+	assert_ptr_equal(p, der.p + der.len);
+	struct key *again = key_wrap(pkey);
+	assert_non_null(again);
+	assert_int_equal(key_id(k, mine, &e), ERR_OK);
+	assert_int_equal(key_id(again, its, &e), ERR_OK);
+	assert_memory_equal(mine, its, sizeof(mine));
+	key_free(again);
+	key_free(k);
+	buf_free(&der);
+	buf_free(&plain);
+}
+
 /* SPKI of whatever the library makes. */
 static struct key *from_evp(EVP_PKEY *pkey, enum err_code want)
 {
@@ -312,6 +341,7 @@ int main(void)
 			make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(a_file_others_may_read_is_refused, make_folder,
 			remove_folder),
+		cmocka_unit_test(a_private_key_comes_out_as_der),
 		cmocka_unit_test_setup_teardown(a_public_key_is_no_private_key, make_folder,
 			remove_folder),
 		cmocka_unit_test(the_librarys_encoding_is_understood),
