@@ -78,7 +78,7 @@ static const struct row rows[MSG_COUNT] = {
 	[MSG_SIGN_CRL] = {"sign-crl", KEEPER_ASKS, FD_MUST,
 		{NUM("number"), NUM("this_update"), NUM("next_update")}},
 	[MSG_SIGN_RELEASE] = {"sign-release", KEEPER_ASKS, FD_MUST,
-		{SOME("proposal", MESSAGE_ENVELOPE_MAX), BYTES("approvals", MESSAGE_ENVELOPE_MAX),
+		{SOME("proposal", MESSAGE_ENVELOPE_MAX), BYTES("approvals", MESSAGE_APPROVALS_MAX),
 			NUM("at")}},
 	[MSG_SIGN_CHECKPOINT] = {"sign-checkpoint", KEEPER_ASKS, FD_NONE,
 		{TEXT("origin"), NUM("size"), FIXED("root", MESSAGE_HASH_SIZE)}},

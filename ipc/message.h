@@ -24,7 +24,8 @@ enum role { ROLE_PARENT, ROLE_WORKER, ROLE_KEEPER, ROLE_SIGNER, ROLE_COUNT };
 #define MESSAGE_CERT_MAX 8192   /* CERT_DER_MAX */
 #define MESSAGE_TBS_MAX 512     /* what a TLS server signs: RFC 8446 §4.4.3, RFC 8422 §5.4 */
 #define MESSAGE_SIG_MAX 1024    /* RSA-8192 */
-#define MESSAGE_ENVELOPE_MAX 24576 /* a release statement in its DSSE envelope */
+#define MESSAGE_ENVELOPE_MAX 6144 /* APPROVAL_ENVELOPE_MAX: a signed statement about a release */
+#define MESSAGE_APPROVALS_MAX 49184 /* APPROVALS_MAX of them as a list */
 #define MESSAGE_BODY_MAX 49152  /* API_BODY_MAX; a larger answer travels as a memfd */
 #define MESSAGE_HASH_SIZE 32
 #define MESSAGE_SERIAL_SIZE 16
