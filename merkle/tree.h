@@ -39,6 +39,9 @@ struct merkle_source {
 
 MUST_USE enum err_code merkle_root(struct merkle_source src, uint64_t size,
 	struct merkle_hash *out, struct err *e);
+/* MTH(D[from:from + size]); `from` is a multiple of the largest power of two that is <= size. */
+MUST_USE enum err_code merkle_range(struct merkle_source src, uint64_t from, uint64_t size,
+	struct merkle_hash *out, struct err *e);
 
 struct merkle_proof {
 	unsigned n;
