@@ -33,10 +33,16 @@ MUST_USE enum err_code audit_export(struct store *s, const struct audit_state *l
 struct audit_verdict {
 	uint64_t entries;
 	uint64_t checkpoints;
+	uint64_t signed_entries; /* how many of them the newest checkpoint covers */
 	uint64_t bad_seq; /* the first entry found wrong, when the verdict is not ERR_OK */
 };
 
-/* Verify an export (a file of any size) with the log's key, which the verifier has from elsewhere. */
+/*
+ * Verify an export (a file of any size, or a pipe) with the log's key, which the verifier has from
+ * elsewhere.  `out` is filled in either case.  What was found is the code: ERR_LOG_EDITED,
+ * ERR_LOG_REMOVED, ERR_LOG_REORDERED, ERR_LOG_CUT, ERR_LOG_CHECKPOINT; ERR_MALFORMED when it is not
+ * an export at all.
+ */
 MUST_USE enum err_code audit_verify_export(int fd, const struct note_key *k,
 	struct audit_verdict *out, struct err *e);
 /* The same over a database. */

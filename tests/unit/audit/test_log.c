@@ -1,0 +1,222 @@
+#include "tests/unit/cmocka_tap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/audit/log_maker.h"
+
+static enum err_code reopen(struct log_maker *m, struct err *e)
+{
+	struct audit_state l;
+	store_close(m->store);
+	m->store = NULL;
+	assert_int_equal(store_open(m->path, &m->store, NULL), ERR_OK);
+	enum err_code rc = audit_open(m->store, &m->note, &l, e);
+	if (rc == ERR_OK) {
+		assert_int_equal(l.edge.size, m->state.edge.size);
+		assert_int_equal(l.edge.n, m->state.edge.n);
+		assert_memory_equal(l.edge.roots, m->state.edge.roots,
+			l.edge.n * sizeof(l.edge.roots[0]));
+		assert_memory_equal(&l.last, &m->state.last, sizeof(l.last));
+		assert_string_equal(l.origin, m->state.origin);
+	}
+	return rc;
+}
+
+static void what_was_appended_is_there_after_a_restart(void **state)
+{
+	(void)state;
+	struct log_maker m;
+	struct audit_verdict v;
+	log_maker_start(&m);
+	assert_int_equal(reopen(&m, NULL), ERR_OK);
+	for (unsigned i = 1; i <= 5; i++) {
+		log_maker_append(&m, i);
+		assert_int_equal(reopen(&m, NULL), ERR_OK);
+		log_maker_sign(&m);
+		assert_int_equal(reopen(&m, NULL), ERR_OK);
+	}
+	log_maker_append(&m, 2);
+	assert_int_equal(reopen(&m, NULL), ERR_OK);
+	assert_int_equal(audit_verify_store(m.store, &m.note, &v, NULL), ERR_OK);
+	assert_int_equal(v.entries, 17);
+	assert_int_equal(v.checkpoints, 5);
+	assert_int_equal(v.signed_entries, 15);
+	log_maker_end(&m);
+}
+
+static void after_a_rollback_the_copy_goes_on(void **state)
+{
+	(void)state;
+	struct log_maker m;
+	struct entry en;
+	struct audit_verdict v;
+	log_maker_start(&m);
+	log_maker_append(&m, 3);
+	struct audit_state copy = m.state;
+	assert_int_equal(store_begin(m.store, NULL), ERR_OK);
+	entry_start(&en, 0, "lost", "medseald", "");
+	assert_int_equal(audit_append(m.store, &m.state, &en, NULL), ERR_OK);
+	assert_int_equal(en.seq, 3);
+	store_rollback(m.store);
+	m.state = copy;
+	log_maker_append(&m, 1);
+	log_maker_sign(&m);
+	assert_int_equal(audit_verify_store(m.store, &m.note, &v, NULL), ERR_OK);
+	assert_int_equal(v.entries, 4);
+	log_maker_end(&m);
+}
+
+static void an_entry_that_cannot_be_encoded_changes_nothing(void **state)
+{
+	(void)state;
+	struct log_maker m;
+	struct entry en;
+	uint64_t size;
+	log_maker_start(&m);
+	log_maker_append(&m, 1);
+	struct audit_state copy = m.state;
+	assert_int_equal(store_begin(m.store, NULL), ERR_OK);
+	entry_start(&en, 0, "bad act", "medseald", "");
+	assert_int_equal(audit_append(m.store, &m.state, &en, NULL), ERR_LOG_ENTRY);
+	assert_memory_equal(&copy, &m.state, sizeof(copy));
+	assert_int_equal(store_commit(m.store, NULL), ERR_OK);
+	assert_int_equal(store_log_size(m.store, &size, NULL), ERR_OK);
+	assert_int_equal(size, 1);
+	log_maker_end(&m);
+}
+
+/* Across the edges of tiles: 256 leaves make one hash of level 1, 65,536 one tile of it. */
+static void every_entry_is_proved_across_tiles(void **state)
+{
+	(void)state;
+	static const uint64_t sizes[] = {255, 256, 257, 511, 512, 700, 66000};
+	struct log_maker m;
+	log_maker_start(&m);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct checkpoint c;
+		uint64_t size = sizes[i];
+		log_maker_append(&m, (unsigned)(size - m.state.edge.size));
+		audit_checkpoint(&m.state, &c);
+		assert_int_equal(c.size, size);
+		for (uint64_t index = 0; index < size; index += size < 1000 ? 1 : 997) {
+			struct merkle_proof p;
+			struct merkle_hash leaf;
+			assert_int_equal(audit_prove(m.store, index, size, &p, NULL), ERR_OK);
+			assert_int_equal(store_log_get(m.store, index, NULL, &leaf, NULL), ERR_OK);
+			assert_int_equal(
+				merkle_check_inclusion(leaf, index, size, &p, c.root, NULL),
+				ERR_OK);
+		}
+	}
+	log_maker_sign(&m);
+	assert_int_equal(reopen(&m, NULL), ERR_OK);
+	log_maker_end(&m);
+}
+
+static void what_is_not_there_is_not_proved(void **state)
+{
+	(void)state;
+	struct log_maker m;
+	struct merkle_proof p;
+	log_maker_start(&m);
+	assert_int_equal(audit_prove(m.store, 0, 0, &p, NULL), ERR_NOT_FOUND);
+	log_maker_append(&m, 2);
+	assert_int_equal(audit_prove(m.store, 2, 2, &p, NULL), ERR_NOT_FOUND);
+	assert_int_equal(audit_prove(m.store, 1, 3, &p, NULL), ERR_NOT_FOUND);
+	log_maker_end(&m);
+}
+
+static void a_log_of_another_key_is_not_opened(void **state)
+{
+	(void)state;
+	struct log_maker m;
+	struct log_maker other;
+	struct audit_state l;
+	log_maker_start(&m);
+	log_maker_start(&other);
+	log_maker_append(&m, 2);
+	log_maker_sign(&m);
+	assert_int_equal(audit_open(m.store, &other.note, &l, NULL), ERR_LOG_CHECKPOINT);
+	log_maker_end(&m);
+	log_maker_end(&other);
+}
+
+/* A signed checkpoint that this database does not live up to. */
+static void open_refuses_what_was_not_signed(void **state)
+{
+	(void)state;
+	struct log_maker m;
+	struct log_maker longer;
+	struct checkpoint c;
+	struct buf note = buf_new(NOTE_MAX);
+	log_maker_start(&m);
+	log_maker_start(&longer);
+	log_maker_append(&m, 3);
+	audit_checkpoint(&m.state, &c);
+	c.root.b[0] ^= 1;
+	log_maker_sign_into(&m, &c, &note);
+	assert_int_equal(store_begin(m.store, NULL), ERR_OK);
+	assert_int_equal(store_checkpoint_add(m.store, 3, buf_view(&note), NULL), ERR_OK);
+	assert_int_equal(store_commit(m.store, NULL), ERR_OK);
+	assert_int_equal(reopen(&m, NULL), ERR_LOG_EDITED);
+	buf_free(&note);
+	log_maker_end(&m);
+	log_maker_end(&longer);
+}
+
+static void nothing_is_exported_before_something_is_signed(void **state)
+{
+	(void)state;
+	struct log_maker m;
+	struct audit_verdict v;
+	log_maker_start(&m);
+	assert_int_equal(audit_verify_store(m.store, &m.note, &v, NULL), ERR_OK);
+	log_maker_append(&m, 1);
+	assert_int_equal(audit_export(m.store, &m.state, -1, NULL), ERR_LOG_CHECKPOINT);
+	assert_int_equal(audit_verify_store(m.store, &m.note, &v, NULL), ERR_LOG_CHECKPOINT);
+	log_maker_sign(&m);
+	assert_int_equal(audit_export(m.store, &m.state, -1, NULL), ERR_IO);
+	log_maker_end(&m);
+}
+
+static void an_export_verifies(void **state)
+{
+	(void)state;
+	struct log_maker m;
+	struct audit_verdict v;
+	struct err e = {0};
+	log_maker_start(&m);
+	log_maker_sign(&m); /* of nothing */
+	for (unsigned i = 0; i < 40; i++) {
+		log_maker_append(&m, 1 + i % 3);
+		if (i % 2 == 0)
+			log_maker_sign(&m);
+		char *text = log_maker_export(&m);
+		enum err_code rc = log_maker_verify(&m, text, strlen(text), &v, &e);
+		if (rc != ERR_OK)
+			print_message("%s %s\n%s", e.object, e.reason, text);
+		assert_int_equal(rc, ERR_OK);
+		assert_int_equal(v.entries, m.state.edge.size);
+		assert_int_equal(v.checkpoints, 2 + i / 2);
+		free(text);
+	}
+	log_maker_end(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_appended_is_there_after_a_restart),
+		cmocka_unit_test(after_a_rollback_the_copy_goes_on),
+		cmocka_unit_test(an_entry_that_cannot_be_encoded_changes_nothing),
+		cmocka_unit_test(every_entry_is_proved_across_tiles),
+		cmocka_unit_test(what_is_not_there_is_not_proved),
+		cmocka_unit_test(a_log_of_another_key_is_not_opened),
+		cmocka_unit_test(open_refuses_what_was_not_signed),
+		cmocka_unit_test(nothing_is_exported_before_something_is_signed),
+		cmocka_unit_test(an_export_verifies),
+	};
+	return RUN_TAP(tests);
+}
