@@ -24,7 +24,7 @@ struct x509_st;
 /* All that goes into a certificate beside its profile. */
 struct cert_fields {
 	enum profile profile;
-	uint8_t serial[CERT_SERIAL_SIZE]; /* top bit cleared by cert_build */
+	uint8_t serial[CERT_SERIAL_SIZE]; /* random; its two top bits become 01 (cert_serial_hex) */
 	const char *organization;         /* the realm's name: O= */
 	const char *common_name;          /* CN= */
 	const char *device_serial;        /* serialNumber= (2.5.4.5); NULL: none */
@@ -37,14 +37,22 @@ struct cert_fields {
 
 /*
  * Build and sign; DER appended to `der`.  `issuer_cert_der` empty: self-signed.  Refuses fields
- * that the profile does not allow.  Subject: {O, serialNumber when given, CN}, in this order.
+ * that the profile does not allow (ERR_SIGNER_REFUSED), a key or an issuer that does not fit it.
+ * Subject: {O, serialNumber when given, CN}, in this order.  A certificate never outlives its
+ * issuer: a default not_after is shortened, one that was asked for is refused.
  */
 MUST_USE enum err_code cert_build(const struct cert_fields *f, const struct key *issuer_key,
 	struct bytes issuer_cert_der, struct buf *der, struct err *e);
 
+/*
+ * The serial number that cert_build makes of these 16 bytes, as `struct cert` prints it.  The top
+ * bits are 01, so that it is positive and always 16 octets long.
+ */
+void cert_serial_hex(const uint8_t serial[CERT_SERIAL_SIZE], char out[CERT_SERIAL_HEX]);
+
 /* A parsed certificate; what is needed of it, copied out. */
 struct cert {
-	struct x509_st *x;
+	struct x509_st *x;                      /* the library's object; NULL until cert_prepare */
 	struct bytes der;                       /* owned by this struct */
 	char serial[CERT_SERIAL_HEX];           /* serialNumber, hex, lower case */
 	char common_name[CERT_NAME_MAX + 1];    /* "" when there is none, or more than one */
@@ -59,12 +67,19 @@ MUST_USE enum err_code cert_parse(struct bytes der, struct cert *out, struct err
 /* The first CERTIFICATE of a PEM text, or of a file that holds PEM or DER. */
 MUST_USE enum err_code cert_parse_pem(struct bytes pem, struct cert *out, struct err *e);
 MUST_USE enum err_code cert_load(const char *path, struct cert *out, struct err *e);
+/*
+ * Make the library's object now and keep it: for certificates that many others are checked
+ * against.  cert_load and cert_parse_pem do it.
+ */
+MUST_USE enum err_code cert_prepare(struct cert *c, struct err *e);
 /* The certificate's public key; key_free. */
 MUST_USE enum err_code cert_key(const struct cert *c, struct key **out, struct err *e);
 /* Append the DER subject Name / the DER GeneralNames of subjectAltName (nothing when absent). */
 MUST_USE enum err_code cert_subject(const struct cert *c, struct buf *out, struct err *e);
 MUST_USE enum err_code cert_san(const struct cert *c, struct buf *out, struct err *e);
+/* Does it name this purpose (dotted text)?  anyExtendedKeyUsage does not count. */
 bool cert_has_eku(const struct cert *c, const char *oid);
+bool cert_is_ca(const struct cert *c);
 MUST_USE enum err_code cert_to_pem(struct bytes der, struct buf *pem, struct err *e);
 
 /*

@@ -26,6 +26,10 @@ enum profile {
  * certificate passes for one by accident.
  */
 #define PROFILE_OID_OPERATOR "2.25.310206194926841906358214713389184375081"
+/* RFC 5280 §4.2.1.12 */
+#define PROFILE_OID_SERVER_AUTH "1.3.6.1.5.5.7.3.1"
+#define PROFILE_OID_CLIENT_AUTH "1.3.6.1.5.5.7.3.2"
+#define PROFILE_OID_CODE_SIGNING "1.3.6.1.5.5.7.3.3"
 
 struct profile_row {
 	const char *name;    /* "device" */
@@ -35,7 +39,7 @@ struct profile_row {
 	bool ca;
 	int path_len;        /* for a CA; -1: none */
 	unsigned key_usage;  /* OpenSSL's KU_* bits */
-	const char *eku;     /* comma-separated; NULL: none */
+	const char *eku;     /* object identifiers, comma-separated; NULL: none */
 	bool online;         /* the running signer may make it */
 };
 

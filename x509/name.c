@@ -1,0 +1,154 @@
+#include "x509/name.h"
+
+#include <string.h>
+
+#include "x509/oid.h"
+
+/* Length of the well-formed UTF-8 sequence at `v` (RFC 3629 §4), or 0; `c` is its character. */
+static size_t utf8_next(struct bytes v, uint32_t *c)
+{
+	uint8_t first = v.p[0];
+	size_t n = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+	if (n == 0 || n > v.len)
+		return 0;
+	*c = n == 1 ? first : first & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((v.p[i] & 0xc0) != 0x80)
+			return 0;
+		*c = *c << 6 | (v.p[i] & 0x3fu);
+	}
+	bool overlong = (n == 3 && *c < 0x800) || (n == 4 && *c < 0x10000);
+	bool surrogate = *c >= 0xd800 && *c <= 0xdfff;
+	return overlong || surrogate || *c > 0x10ffff ? 0 : n;
+}
+
+/* Characters of clean text, -1 for other bytes. */
+static int count_clean(struct bytes v)
+{
+	int n = 0;
+	while (v.len > 0) {
+		uint32_t c;
+		size_t step = utf8_next(v, &c);
+		if (step == 0 || c < 0x20 || (c >= 0x7f && c < 0xa0))
+			return -1;
+		v.p += step;
+		v.len -= step;
+		n++;
+	}
+	return n;
+}
+
+bool text_is_clean(struct bytes v)
+{
+	return count_clean(v) >= 0;
+}
+
+static bool is_printable(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		(c != 0 && strchr(" '()+,-./:=?", c) != NULL);
+}
+
+bool text_is_printable_string(struct bytes v)
+{
+	for (size_t i = 0; i < v.len; i++)
+		if (!is_printable(v.p[i]))
+			return false;
+	return v.len > 0;
+}
+
+static bool all_ascii(struct bytes v)
+{
+	for (size_t i = 0; i < v.len; i++)
+		if (v.p[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/* The text of a DirectoryString or IA5String; false when it is not clean text that fits. */
+static bool copy_text(unsigned tag, struct bytes v, char *out, size_t size)
+{
+	bool known = tag == DER_UTF8 || tag == DER_PRINTABLE || tag == DER_IA5 || tag == DER_T61;
+	if (!known || v.len == 0 || v.len >= size || !text_is_clean(v) ||
+		(tag != DER_UTF8 && !all_ascii(v)))
+		return false;
+	memcpy(out, v.p, v.len);
+	out[v.len] = '\0';
+	return true;
+}
+
+static void take(struct name *n, struct bytes type, unsigned tag, struct bytes value)
+{
+	if (bytes_equal(type, OID_COMMON_NAME)) {
+		n->common_names++;
+		if (!copy_text(tag, value, n->common_name, sizeof(n->common_name)))
+			n->unreadable = true;
+	} else if (bytes_equal(type, OID_SERIAL_NUMBER)) {
+		n->device_serials++;
+		if (!copy_text(tag, value, n->device_serial, sizeof(n->device_serial)))
+			n->unreadable = true;
+	}
+}
+
+bool name_read(struct bytes der, struct name *out)
+{
+	struct name n = {0};
+	struct reader r = reader_of(der);
+	struct reader rdns = der_enter(&r, DER_SEQUENCE);
+	while (!rdns.bad && reader_left(&rdns) > 0) {
+		struct reader rdn = der_enter(&rdns, DER_SET);
+		do {
+			struct reader pair = der_enter(&rdn, DER_SEQUENCE);
+			struct bytes type = der_read(&pair, DER_OID);
+			unsigned tag = der_peek(&pair);
+			struct bytes value = der_read(&pair, tag);
+			if (pair.bad || reader_left(&pair) != 0)
+				return false;
+			take(&n, type, tag, value);
+		} while (reader_left(&rdn) > 0);
+	}
+	if (rdns.bad || r.bad || reader_left(&r) != 0)
+		return false;
+	/* Several are as good as none: nobody can say which one is meant. */
+	if (n.common_names != 1 || n.unreadable)
+		n.common_name[0] = '\0';
+	if (n.device_serials != 1 || n.unreadable)
+		n.device_serial[0] = '\0';
+	*out = n;
+	return true;
+}
+
+static void write_attribute(struct buf *b, struct bytes type, struct bytes value, bool printable)
+{
+	int characters = count_clean(value);
+	if (characters < 1 || characters > CERT_NAME_MAX || value.len > CERT_NAME_MAX) {
+		b->bad = true;
+		return;
+	}
+	size_t rdn = der_open(b, DER_SET);
+	size_t pair = der_open(b, DER_SEQUENCE);
+	der_write_oid(b, type);
+	der_write(b, printable ? DER_PRINTABLE : DER_UTF8, value);
+	der_close(b, pair);
+	der_close(b, rdn);
+}
+
+void name_write(struct buf *b, const char *organization, const char *device_serial,
+	const char *common_name)
+{
+	size_t name = der_open(b, DER_SEQUENCE);
+	struct bytes o = bytes_str(organization);
+	struct bytes serial = bytes_str(device_serial);
+	struct bytes cn = bytes_str(common_name);
+	if (organization != NULL)
+		write_attribute(b, OID_ORGANIZATION, o, text_is_printable_string(o));
+	if (device_serial != NULL) {
+		/* X.520 §6.2.9: serialNumber is a PrintableString and nothing else. */
+		if (!text_is_printable_string(serial))
+			b->bad = true;
+		write_attribute(b, OID_SERIAL_NUMBER, serial, true);
+	}
+	if (common_name != NULL)
+		write_attribute(b, OID_COMMON_NAME, cn, text_is_printable_string(cn));
+	der_close(b, name);
+}

@@ -1,0 +1,30 @@
+/* Distinguished names (RFC 5280 §4.1.2.4) as Medseal reads and writes them. */
+#ifndef X509_NAME_H
+#define X509_NAME_H
+
+#include "x509/cert.h"
+
+/* The two attributes that matter, with how often each is there. */
+struct name {
+	char common_name[CERT_NAME_MAX + 1];
+	char device_serial[DEVICE_SERIAL_MAX + 1];
+	unsigned common_names;
+	unsigned device_serials;
+	bool unreadable; /* one of them is too long, of a strange string type, or not clean text */
+};
+
+/* From a whole DER Name; false when it is not one. */
+MUST_USE bool name_read(struct bytes der, struct name *out);
+/*
+ * Append a Name of {O, serialNumber, CN}, each left out when NULL; the buffer goes bad when a
+ * value is not text of at most 64 characters.
+ */
+void name_write(struct buf *b, const char *organization, const char *device_serial,
+	const char *common_name);
+
+/* Well-formed UTF-8 without control characters: what may stand in a name and on a terminal. */
+MUST_USE bool text_is_clean(struct bytes v);
+/* Only characters of PrintableString (X.680 §41.4), and at least one. */
+MUST_USE bool text_is_printable_string(struct bytes v);
+
+#endif
