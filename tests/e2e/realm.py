@@ -6,6 +6,7 @@
         r.medseal('device', 'add', 'PUMP-1', '--product', 'pump', by='alice')
         ticket = r.json('device', 'ticket', 'PUMP-1', by='alice')['ticket']
         r.refused('device-unknown', 'device', 'show', 'PUMP-9', by='alice')
+        os.kill(r.process('keeper'), signal.SIGKILL)
 
 The programs are those of the build folder in $MEDSEAL_BUILD. As root they run as the user medseal,
 copied to where that user can reach them: nothing here needs to be root.
@@ -23,11 +24,15 @@ import subprocess
 import tempfile
 import time
 
+import tap
+
 BUILD = os.environ.get('MEDSEAL_BUILD') or os.path.join(os.path.dirname(__file__), '../../build-check')
 PROGRAMS = {'medseal': 'cli', 'medseald': 'server', 'medseal-agent': 'agent'}
 USER = 'medseal'
 START_SECONDS = 20      # under ASan, with a busy neighbour
 STOP_SECONDS = 20
+TAIL_LINES = 40         # of the server's log, shown when a case fails
+SANITIZER = re.compile(r'^.*(?:ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer).*$', re.M)
 
 
 def available(program):
@@ -44,13 +49,52 @@ def free_ports(n):
     return ports
 
 
-def environment():
+def environment(*asan):
     """The caller's, with leak checks off: the programs forbid ptrace, which LSan needs."""
     env = dict(os.environ)
-    env['ASAN_OPTIONS'] = ':'.join(filter(None, [env.get('ASAN_OPTIONS'), 'detect_leaks=0']))
+    env['ASAN_OPTIONS'] = ':'.join(filter(None, [env.get('ASAN_OPTIONS'), 'detect_leaks=0', *asan]))
     env.pop('MEDSEAL_OPERATOR', None)
     env.pop('CREDENTIALS_DIRECTORY', None)
     return env
+
+
+def no_sanitizer_report(text):
+    found = SANITIZER.search(text)
+    if found:
+        raise AssertionError(f'a sanitizer report: {text[found.start():found.start() + 4000]}')
+
+
+def proc(pid, what):
+    """A file of /proc/PID, '' when the process is gone."""
+    try:
+        with open(f'/proc/{pid}/{what}', encoding='utf-8', errors='replace') as f:
+            return f.read()
+    except OSError:
+        return ''
+
+
+def descriptors(pid):
+    """What the open descriptors of a process lead to."""
+    found = []
+    try:
+        for fd in os.listdir(f'/proc/{pid}/fd'):
+            try:
+                found.append(os.readlink(f'/proc/{pid}/fd/{fd}'))
+            except OSError:
+                pass
+    except OSError:
+        pass
+    return found
+
+
+def listening(port):
+    """The socket, as a descriptor leads to it, that listens on a TCP port of 127.0.0.1."""
+    with open('/proc/net/tcp', encoding='ascii') as f:
+        for line in f.readlines()[1:]:
+            fields = line.split()
+            if fields[3] == '0A' and int(fields[1].split(':')[1], 16) == port:
+                return f'socket:[{fields[9]}]'
+    return None
 
 
 class Failed(AssertionError):
@@ -74,6 +118,7 @@ class Realm:
         self.log_path = f'{self.top}/server.log'
         self.as_user = []
         self._bin = f'{self.top}/bin'
+        tap.at_failure.append(self.show_log)
         try:
             self._prepare()
             if init:
@@ -146,6 +191,7 @@ class Realm:
         result = subprocess.run(self.as_user + args, text=True, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, stdin=kw.pop('stdin', subprocess.DEVNULL),
                                 env=kw.pop('env', environment()), start_new_session=True, **kw)
+        no_sanitizer_report(result.stderr)
         if check and result.returncode != 0:
             raise Failed(args, result)
         return result
@@ -210,7 +256,8 @@ class Realm:
             self.server = subprocess.Popen(
                 self.as_user + [self.program('medseald'), '--realm', self.dir, '--passphrase-file',
                                 f'{self.secrets}/server', *more],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(), cwd=self.top)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.top,
+                env=environment('symbolize=0'))     # the sandbox forbids what it needs
         end = time.monotonic() + START_SECONDS
         while wait:
             text = self.log(offset)
@@ -225,6 +272,65 @@ class Realm:
         with open(self.log_path, encoding='utf-8', errors='replace') as f:
             f.seek(offset)
             return f.read()
+
+    def show_log(self):
+        """The end of the server's log, as comments of the test's output."""
+        if os.path.exists(self.log_path):
+            tap.comment('the server\'s log ends:')
+            tap.comment('\n'.join(self.log().splitlines()[-TAIL_LINES:]))
+
+    def processes(self):
+        """Process ids by role: {'parent': [..], 'keeper': [..], 'signer': [..], 'worker': [..]}."""
+        pid = self.server.pid
+        found = {'parent': [pid], 'keeper': [], 'signer': [], 'worker': []}
+        listener = listening(self.est_port)
+        for child in map(int, proc(pid, f'task/{pid}/children').split()):
+            open_files = descriptors(child)
+            if listener in open_files:
+                found['worker'].append(child)
+            elif f'{self.dir}/medseal.db' in open_files:
+                found['keeper'].append(child)
+            elif open_files:
+                found['signer'].append(child)
+        return found
+
+    def process(self, role):
+        """The one process of a role."""
+        found = self.processes()
+        if len(found[role]) != 1:
+            raise AssertionError(f'one {role} is wanted, there are: {found}')
+        return found[role][0]
+
+    def wait_log(self, pattern, offset=0, seconds=START_SECONDS):
+        """Until the server's log, from an offset in bytes on, has this; the match."""
+        end = time.monotonic() + seconds
+        while True:
+            text = self.log(offset)
+            found = re.search(pattern, text)
+            if found:
+                return found
+            if time.monotonic() > end:
+                raise AssertionError(f'no {pattern!r} in the server\'s log:\n{text[-4000:]}')
+            time.sleep(0.02)
+
+    def log_size(self):
+        return os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
+
+    def verify_log(self):
+        """The audit log, verified from an export, without the server; the export's text."""
+        path = self.path('export.txt')
+        if os.path.exists(path):
+            os.unlink(path)
+        self.medseal('log', 'export', '--output', path, by=self.operators[0])
+        self.medseal('log', 'verify', path, '--log-key', self.log_key)
+        with open(path, encoding='utf-8') as f:
+            return f.read()
+
+    def end(self):
+        """The last case of a test: the log verifies, the server stops well, nothing was reported."""
+        self.verify_log()
+        tap.equal(self.stop(), 0, 'exit status of medseald')
+        no_sanitizer_report(self.log())
 
     def stop(self, how=signal.SIGTERM):
         """The exit status."""
@@ -245,10 +351,18 @@ class Realm:
         if self.server is not None and self.server.poll() is None:
             self.server.kill()
             self.server.wait()
+        if self.show_log in tap.at_failure:
+            tap.at_failure.remove(self.show_log)
         shutil.rmtree(self.top, ignore_errors=True)
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *exc):
-        self.close()
+    def __exit__(self, kind, *exc):
+        try:
+            if kind is None or kind is SystemExit:
+                no_sanitizer_report(self.log() if os.path.exists(self.log_path) else '')
+            else:
+                self.show_log()
+        finally:
+            self.close()

@@ -13,6 +13,9 @@ import sys
 import traceback
 
 
+at_failure = []         # called when a case has failed: they may say more with comment()
+
+
 class Skip(Exception):
     """Raised to skip a case; its text is the reason."""
 
@@ -54,6 +57,8 @@ def main(module=None):
             bad += 1
             print(f'not ok {number} - {title}', flush=True)
             comment(traceback.format_exc())
+            for say in at_failure:
+                say()
         else:
             print(f'ok {number} - {title}', flush=True)
     sys.exit(1 if bad else 0)
