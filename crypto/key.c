@@ -16,6 +16,8 @@
 
 /* A larger modulus is not even read: its one verification would cost more than a thousand of P-256. */
 #define RSA_BITS_MAX 8192
+/* Every key in use has 65537; each bit more makes each verification dearer. */
+#define RSA_EXPONENT_OCTETS_MAX 4
 
 struct curve {
 	enum key_kind kind;
@@ -97,10 +99,10 @@ static enum err_code rsa_from_spki(struct bytes raw, struct bytes spki, struct k
 	if (r.bad || seq.bad || reader_left(&seq) != 0 || reader_left(&r) != 0 || n.p[0] >= 0x80 ||
 		exponent.p[0] >= 0x80)
 		return err_set(e, ERR_KEY_INVALID, "public key", "not an RSA key");
-	if (n.len > RSA_BITS_MAX / 8 + 1 || exponent.len > sizeof(uint64_t))
+	if (n.len > RSA_BITS_MAX / 8 + 1 || exponent.len > RSA_EXPONENT_OCTETS_MAX)
 		return err_set(e, ERR_KEY_SIZE, "public key",
-			"an RSA modulus of %zu bytes, an exponent of %zu; the most is %d and %zu",
-			n.len, exponent.len, RSA_BITS_MAX / 8, sizeof(uint64_t));
+			"an RSA modulus of %zu bytes, an exponent of %zu; the most is %d and %d",
+			n.len, exponent.len, RSA_BITS_MAX / 8, RSA_EXPONENT_OCTETS_MAX);
 	const uint8_t *p = spki.p;
 	EVP_PKEY *pkey = d2i_PUBKEY(NULL, &p, (long)spki.len);
 	if (pkey == NULL)

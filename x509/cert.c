@@ -49,6 +49,26 @@ enum err_code cert_parse(struct bytes der, struct cert *out, struct err *e)
 	return ERR_OK;
 }
 
+enum err_code cert_from_object(struct x509_st *x, struct cert *out, struct err *e)
+{
+	unsigned char *der = NULL;
+	int len = i2d_X509(x, &der);
+	if (len <= 0)
+		return ossl_err(e, ERR_MALFORMED, "certificate", "it cannot be encoded");
+	struct cert c;
+	enum err_code rc = cert_parse(bytes_of(der, (size_t)len), &c, e);
+	OPENSSL_free(der);
+	if (rc != ERR_OK)
+		return rc;
+	if (X509_up_ref(x) != 1) {
+		cert_free(&c);
+		return err_set(e, ERR_NO_MEMORY, "certificate", "no reference");
+	}
+	c.x = x;
+	*out = c;
+	return ERR_OK;
+}
+
 /* The first CERTIFICATE block; ERR_MALFORMED when there is none. */
 static enum err_code from_pem(struct bytes pem, struct cert *out, struct err *e)
 {

@@ -64,6 +64,8 @@ struct cert {
 };
 
 MUST_USE enum err_code cert_parse(struct bytes der, struct cert *out, struct err *e);
+/* From the library's object, of which it takes a reference: a TLS peer's, decoded already. */
+MUST_USE enum err_code cert_from_object(struct x509_st *x, struct cert *out, struct err *e);
 /* The first CERTIFICATE of a PEM text, or of a file that holds PEM or DER. */
 MUST_USE enum err_code cert_parse_pem(struct bytes pem, struct cert *out, struct err *e);
 MUST_USE enum err_code cert_load(const char *path, struct cert *out, struct err *e);

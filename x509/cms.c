@@ -84,17 +84,6 @@ static CMS_ContentInfo *decode(struct bytes der, enum err_code refusal, enum err
 	return NULL;
 }
 
-static enum err_code parse_object(X509 *x, struct cert *out, struct err *e)
-{
-	unsigned char *der = NULL;
-	int len = i2d_X509(x, &der);
-	if (len <= 0)
-		return ossl_err(e, ERR_MALFORMED, "certificate", "it cannot be encoded");
-	enum err_code rc = cert_parse(bytes_of(der, (size_t)len), out, e);
-	OPENSSL_free(der);
-	return rc;
-}
-
 enum err_code cms_certs_parse(struct bytes der, struct cert *out, size_t max, size_t *n,
 	struct err *e)
 {
@@ -111,7 +100,7 @@ enum err_code cms_certs_parse(struct bytes der, struct cert *out, size_t max, si
 	else if ((size_t)count > max)
 		rc = err_set(e, ERR_LIMIT, "CMS", "%d certificates, at most %zu", count, max);
 	for (int i = 0; rc == ERR_OK && i < count; i++) {
-		rc = parse_object(sk_X509_value(certs, i), &out[done], e);
+		rc = cert_from_object(sk_X509_value(certs, i), &out[done], e);
 		if (rc == ERR_OK)
 			done++;
 	}
@@ -241,7 +230,7 @@ enum err_code cms_check_digest(struct bytes der, const uint8_t digest[SHA256_SIZ
 	if (cms == NULL)
 		return rc;
 	const char *flaw = flaw_of(cms, digest, &signer);
-	rc = flaw != NULL ? ossl_err(e, refusal, "CMS", flaw) : parse_object(signer, signer_out, e);
+	rc = flaw != NULL ? ossl_err(e, refusal, "CMS", flaw) : cert_from_object(signer, signer_out, e);
 	CMS_ContentInfo_free(cms);
 	return rc;
 }

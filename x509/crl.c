@@ -210,7 +210,7 @@ static enum err_code check_signature(const struct crl_view *v, const struct cert
 }
 
 /* Is the serial among the entries?  False when they are malformed. */
-static bool search(struct crl_view *v, const char *serial_hex, bool *found)
+static bool search(struct crl_view *v, struct bytes wanted, bool *found)
 {
 	struct reader r = reader_of(v->entries);
 	*found = false;
@@ -224,11 +224,7 @@ static bool search(struct crl_view *v, const char *serial_hex, bool *found)
 			return false;
 		if (serial.len > 1 && serial.p[0] == 0)
 			serial = bytes_of(serial.p + 1, serial.len - 1);
-		char hex[CERT_SERIAL_HEX];
-		if (serial.len > SERIAL_OCTETS_MAX)
-			continue;
-		hex_encode(serial.p, serial.len, hex);
-		if (strcmp(hex, serial_hex) == 0)
+		if (bytes_equal(serial, wanted))
 			*found = true;
 	}
 	return !r.bad;
@@ -239,12 +235,16 @@ enum err_code crl_check(struct bytes crl_der, const struct cert *issuer, const c
 {
 	struct crl_view v;
 	bool found = false;
+	uint8_t serial[SERIAL_OCTETS_MAX];
+	size_t n = strlen(serial_hex) / 2;
+	if (n == 0 || n > sizeof(serial) || !hex_decode(serial_hex, serial, n))
+		return err_set(e, ERR_MALFORMED, serial_hex, "not a serial number in hex");
 	enum err_code rc = parse(crl_der, &v, e);
 	if (rc == ERR_OK)
 		rc = check_signature(&v, issuer, e);
 	if (rc != ERR_OK)
 		return rc;
-	if (!search(&v, serial_hex, &found))
+	if (!search(&v, bytes_of(serial, n), &found))
 		return err_set(e, ERR_MALFORMED, "revocation list", "its entries are malformed");
 	if (v.unknown_critical)
 		return err_set(e, ERR_CRL, "revocation list",
