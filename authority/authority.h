@@ -52,7 +52,8 @@ struct authority {
 
 /*
  * A state change and its log entry are one: act_begin opens a step, act_end appends `en` and closes
- * it, act_undo drops both.  They run inside the caller's transaction (store_begin), which may hold
+ * it (or undoes both when it fails), act_undo drops both.  Nothing is recorded while the clock is
+ * not believable: act_begin refuses with ERR_CLOCK.  They run inside the caller's transaction (store_begin), which may hold
  * many acts (group commit); authority_mark/authority_reset put the audit state back when the whole
  * transaction fails.
  */

@@ -13,6 +13,7 @@
 #define BUNDLE_HEAD_MAX 131072 /* everything before the image */
 #define BUNDLE_SIGNATURE_MAX 8192
 #define BUNDLE_PROOF_MAX 16384
+#define BUNDLE_ACT "release.published" /* the act that the log entry is about */
 
 /* What goes in, in the order of the file; views. */
 struct bundle_parts {
@@ -82,6 +83,9 @@ struct bundle_verdict {
  */
 MUST_USE enum err_code bundle_verify(const struct bundle *b, const struct bundle_trust *trust,
 	struct bundle_verdict *out, struct err *e);
+
+/* What the log says of the approvals: SHA-256 over the SHA-256 of each envelope, in order. */
+void bundle_approvals_digest(const struct bytes *approvals, size_t n, uint8_t out[SHA256_SIZE]);
 
 /* Copy the image (as a device installs it) to `fd`. */
 MUST_USE enum err_code bundle_extract(const struct bundle *b, int fd, struct err *e);

@@ -1,0 +1,45 @@
+#include "authority/act.h"
+
+enum err_code act_begin(struct authority *a, struct err *e)
+{
+	if (!clock_believable(clock_now(a->clock)))
+		return err_set(e, ERR_CLOCK, "clock", "nothing is recorded at such a time");
+	a->undo = a->audit;
+	return store_step_begin(a->store, e);
+}
+
+enum err_code act_log(struct authority *a, struct entry *en, struct err *e)
+{
+	return audit_append(a->store, &a->audit, en, e);
+}
+
+enum err_code act_close(struct authority *a, struct err *e)
+{
+	return store_step_end(a->store, e);
+}
+
+enum err_code act_end(struct authority *a, struct entry *en, struct err *e)
+{
+	enum err_code rc = act_log(a, en, e);
+	if (rc == ERR_OK)
+		rc = act_close(a, e);
+	if (rc != ERR_OK)
+		act_undo(a);
+	return rc;
+}
+
+void act_undo(struct authority *a)
+{
+	store_step_undo(a->store);
+	a->audit = a->undo;
+}
+
+void authority_mark(const struct authority *a, struct audit_state *mark)
+{
+	*mark = a->audit;
+}
+
+void authority_reset(struct authority *a, const struct audit_state *mark)
+{
+	a->audit = *mark;
+}

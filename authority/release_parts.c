@@ -1,0 +1,149 @@
+#include "authority/release_parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "authority/image.h"
+#include "authority/journal.h"
+
+static enum err_code take(void *arg, const char *operator_name, int64_t at, struct bytes envelope)
+{
+	struct envelopes *all = arg;
+	if (all->n == APPROVALS_MAX)
+		return ERR_LIMIT;
+	struct buf *mem = &all->mem[all->n];
+	*mem = buf_new(APPROVAL_ENVELOPE_MAX);
+	buf_bytes(mem, envelope);
+	all->view[all->n] = buf_view(mem);
+	all->at[all->n] = at;
+	(void)snprintf(all->name[all->n], sizeof(all->name[0]), "%s", operator_name);
+	all->n++;
+	return mem->bad ? ERR_NO_MEMORY : ERR_OK;
+}
+
+enum err_code envelopes_read(struct authority *a, const char *id, struct envelopes *out,
+	struct err *e)
+{
+	*out = (struct envelopes){0};
+	enum err_code rc = store_approval_list(a->store, id, take, out, e);
+	if (rc == ERR_LIMIT || rc == ERR_NO_MEMORY)
+		rc = err_set(e, rc, id, "its approvals cannot be read");
+	if (rc != ERR_OK)
+		envelopes_free(out);
+	return rc;
+}
+
+void envelopes_free(struct envelopes *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		buf_free(&all->mem[i]);
+	all->n = 0;
+}
+
+enum err_code parts_open(struct authority *a, const char *id, struct parts *out, struct err *e)
+{
+	*out = (struct parts){
+		.statement = buf_new(RELEASE_STATEMENT_MAX),
+		.proposal = buf_new(APPROVAL_ENVELOPE_MAX),
+	};
+	enum err_code rc = store_release_get(a->store, id, &out->row, &out->statement,
+		&out->proposal, e);
+	if (rc == ERR_OK)
+		rc = envelopes_read(a, id, &out->approvals, e);
+	if (rc != ERR_OK)
+		parts_close(out);
+	return rc;
+}
+
+void parts_close(struct parts *p)
+{
+	buf_free(&p->statement);
+	buf_free(&p->proposal);
+	envelopes_free(&p->approvals);
+}
+
+/* The log's line about the publication, and its proof. */
+static enum err_code evidence_read(struct authority *a, const char *id, struct buf *entry,
+	struct buf *proof, struct err *e)
+{
+	uint64_t seq;
+	struct merkle_hash leaf;
+	enum err_code rc = store_log_find(a->store, BUNDLE_ACT, id, &seq, e);
+	if (rc == ERR_OK)
+		rc = store_log_get(a->store, seq, entry, &leaf, e);
+	return rc == ERR_OK ? journal_proof(a, seq, proof, e) : rc;
+}
+
+/* A memfd that nobody can change any more. */
+static enum err_code memfd_seal(int fd, struct err *e)
+{
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+		return err_sys(e, ERR_IO, "bundle", errno, "it cannot be sealed");
+	return ERR_OK;
+}
+
+static enum err_code bundle_write(const struct bundle_parts *b, int image, int *fd, struct err *e)
+{
+	int mem = memfd_create("bundle", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (mem < 0)
+		return err_sys(e, ERR_NO_MEMORY, "bundle", errno, "no memory file can be made");
+	enum err_code rc = bundle_encode(b, image, mem, e);
+	if (rc == ERR_OK)
+		rc = memfd_seal(mem, e);
+	if (rc == ERR_OK)
+		*fd = mem;
+	else
+		(void)close(mem);
+	return rc;
+}
+
+enum err_code release_bundle(struct authority *a, const char *id, int *fd, struct err *e)
+{
+	struct parts p;
+	int image = -1;
+	struct buf signature = buf_new(BUNDLE_SIGNATURE_MAX);
+	struct buf entry = buf_new(ENTRY_MAX), proof = buf_new(BUNDLE_PROOF_MAX);
+	enum err_code rc = parts_open(a, id, &p, e);
+	if (rc != ERR_OK)
+		return rc;
+	if (p.row.state != RELEASE_PUBLISHED)
+		rc = err_set(e, ERR_RELEASE_STATE, id, "it is not published");
+	if (rc == ERR_OK)
+		rc = store_release_signature(a->store, id, &signature, e);
+	if (rc == ERR_OK)
+		rc = evidence_read(a, id, &entry, &proof, e);
+	if (rc == ERR_OK)
+		rc = image_open(a, p.row.image_digest, &image, e);
+	if (rc != ERR_OK)
+		goto out;
+	struct bundle_parts b = {
+		.statement = buf_view(&p.statement),
+		.proposal = buf_view(&p.proposal),
+		.approvals_n = p.approvals.n,
+		.code_signing = a->code_signing_der,
+		.signature = buf_view(&signature),
+		.entry = buf_view(&entry),
+		.proof = buf_view(&proof),
+	};
+	memcpy(b.approvals, p.approvals.view, p.approvals.n * sizeof(b.approvals[0]));
+	rc = bundle_write(&b, image, fd, e);
+out:
+	if (image >= 0)
+		(void)close(image);
+	parts_close(&p);
+	buf_free(&signature);
+	buf_free(&entry);
+	buf_free(&proof);
+	return rc;
+}
+
+enum err_code release_image(struct authority *a, const char *id, int *fd, struct err *e)
+{
+	struct release_row row;
+	enum err_code rc = store_release_get(a->store, id, &row, NULL, NULL, e);
+	return rc == ERR_OK ? image_open(a, row.image_digest, fd, e) : rc;
+}
