@@ -83,14 +83,16 @@ static enum err_code idevid_decide(struct authority *a, const struct enrol_reque
 	return ERR_OK;
 }
 
-/* A certificate of ours that may still speak for its device. */
+/* A certificate of ours and its device, when both may still speak. */
 static enum err_code current_cert(struct authority *a, const uint8_t fingerprint[SHA256_SIZE],
-	int64_t at, struct cert_row *row, struct err *e)
+	int64_t at, struct cert_row *row, struct device *d, struct err *e)
 {
 	enum err_code rc = store_cert_get(a->store, fingerprint, row, e);
 	if (rc == ERR_NOT_FOUND || (rc == ERR_OK && row->profile != PROFILE_DEVICE))
 		return err_set(e, ERR_CERT_UNKNOWN, "certificate",
 			"it is not a device certificate of this realm");
+	if (rc == ERR_OK)
+		rc = device_open(a, row->device, d, e);
 	if (rc != ERR_OK)
 		return rc;
 	if (row->state == CERT_IS_REVOKED)
@@ -107,9 +109,7 @@ static enum err_code renewal_decide(struct authority *a, const struct enrol_requ
 	struct enrol_grant *g, struct err *e)
 {
 	struct cert_row row;
-	enum err_code rc = current_cert(a, r->peer_fingerprint, g->at, &row, e);
-	if (rc == ERR_OK)
-		rc = device_open(a, row.device, &g->device, e);
+	enum err_code rc = current_cert(a, r->peer_fingerprint, g->at, &row, &g->device, e);
 	if (rc != ERR_OK)
 		return rc;
 	/* RFC 7030 §4.2.2: subject and subjectAltName identical to the current certificate's */
@@ -244,9 +244,8 @@ static enum err_code grant_holds(struct authority *a, const struct enrol_grant *
 	struct cert_row *renewed, struct err *e)
 {
 	struct device d;
-	enum err_code rc = device_open(a, g->device.serial, &d, e);
-	if (rc == ERR_OK && g->renewal)
-		rc = current_cert(a, g->renewed, g->at, renewed, e);
+	enum err_code rc = g->renewal ? current_cert(a, g->renewed, g->at, renewed, &d, e) :
+		device_open(a, g->device.serial, &d, e);
 	return rc == ERR_OK ? key_decide(a, g, e) : rc;
 }
 
@@ -313,9 +312,7 @@ enum err_code enrol_self(struct authority *a, const uint8_t fingerprint[SHA256_S
 	struct cert_row row;
 	struct device d;
 	char until[CLOCK_TEXT_SIZE];
-	enum err_code rc = current_cert(a, fingerprint, clock_now(a->clock), &row, e);
-	if (rc == ERR_OK)
-		rc = device_open(a, row.device, &d, e);
+	enum err_code rc = current_cert(a, fingerprint, clock_now(a->clock), &row, &d, e);
 	if (rc == ERR_OK && row.state == CERT_ISSUED)
 		rc = first_use(a, &row, e);
 	if (rc != ERR_OK)

@@ -19,6 +19,7 @@
 #include "authority/authority.h"
 #include "base/log.h"
 
+#define CONFIG_FILE "medseal.conf"
 #define CONFIG_FILE_MAX 65536
 #define CONFIG_NAMES_MAX 16
 #define CONFIG_ADDRESS_MAX 256
