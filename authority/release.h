@@ -18,7 +18,7 @@ MUST_USE enum err_code release_publish(struct authority *a, const struct operato
 	const char *id, struct release_row *out, struct err *e);
 /* The bundle of a published release, in a sealed memfd that the caller closes. */
 MUST_USE enum err_code release_bundle(struct authority *a, const char *id, int *fd, struct err *e);
-/* The proposed image, as a descriptor that the caller closes. */
+/* The proposed image, likewise. */
 MUST_USE enum err_code release_image(struct authority *a, const char *id, int *fd, struct err *e);
 
 #endif

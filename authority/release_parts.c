@@ -1,14 +1,13 @@
 #include "authority/release_parts.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "authority/image.h"
 #include "authority/journal.h"
+#include "firmware/file.h"
+#include "ipc/message.h"
 
 static enum err_code take(void *arg, const char *operator_name, int64_t at, struct bytes envelope)
 {
@@ -78,20 +77,13 @@ static enum err_code evidence_read(struct authority *a, const char *id, struct b
 	return rc == ERR_OK ? journal_proof(a, seq, proof, e) : rc;
 }
 
-/* A memfd that nobody can change any more. */
-static enum err_code memfd_seal(int fd, struct err *e)
-{
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
-		return err_sys(e, ERR_IO, "bundle", errno, "it cannot be sealed");
-	return ERR_OK;
-}
-
 static enum err_code bundle_write(const struct bundle_parts *b, int image, int *fd, struct err *e)
 {
-	int mem = memfd_create("bundle", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (mem < 0)
-		return err_sys(e, ERR_NO_MEMORY, "bundle", errno, "no memory file can be made");
-	enum err_code rc = bundle_encode(b, image, mem, e);
+	int mem = -1;
+	enum err_code rc = memfd_start("bundle", &mem, e);
+	if (rc != ERR_OK)
+		return rc;
+	rc = bundle_encode(b, image, mem, e);
 	if (rc == ERR_OK)
 		rc = memfd_seal(mem, e);
 	if (rc == ERR_OK)
@@ -144,6 +136,21 @@ out:
 enum err_code release_image(struct authority *a, const char *id, int *fd, struct err *e)
 {
 	struct release_row row;
+	int image = -1, mem = -1;
 	enum err_code rc = store_release_get(a->store, id, &row, NULL, NULL, e);
-	return rc == ERR_OK ? image_open(a, row.image_digest, fd, e) : rc;
+	if (rc == ERR_OK)
+		rc = image_open(a, row.image_digest, &image, e);
+	if (rc != ERR_OK)
+		return rc;
+	rc = memfd_start("image", &mem, e);
+	if (rc == ERR_OK)
+		rc = file_copy(image, 0, row.image_size, mem, NULL, e);
+	if (rc == ERR_OK)
+		rc = memfd_seal(mem, e);
+	(void)close(image);
+	if (rc == ERR_OK)
+		*fd = mem;
+	else if (mem >= 0)
+		(void)close(mem);
+	return rc;
 }
