@@ -48,6 +48,7 @@ struct authority {
 	struct bytes code_signing_der;
 	struct bytes root_crl;    /* BYTES_NONE: the root has revoked nobody yet */
 	struct audit_state undo;  /* as act_begin found it */
+	int64_t issuing_ends;     /* notAfter of the issuing CA; 0 until enrol_decide has read it */
 };
 
 /*

@@ -223,6 +223,8 @@ static enum err_code anchor_check(struct authority *a, const struct cert *c, str
 			return err_set(e, ERR_EXISTS, c->common_name,
 				"this is the realm's own certificate");
 	}
+	if (!cert_is_ca(c))
+		return err_set(e, ERR_PEER_PURPOSE, c->common_name, "it is not a CA's");
 	if (c->not_after < clock_now(a->clock))
 		return err_set(e, ERR_PEER_EXPIRED, c->common_name, "it has expired");
 	return ERR_OK;

@@ -169,6 +169,25 @@ static enum err_code key_decide(struct authority *a, const struct enrol_grant *g
 		"every device makes a key of its own");
 }
 
+/* No certificate outlives the CA that issued it; read once. */
+static enum err_code end_decide(struct authority *a, struct enrol_grant *g, struct err *e)
+{
+	struct cert issuing;
+	if (a->issuing_ends == 0) {
+		enum err_code rc = cert_parse(a->issuing_der, &issuing, e);
+		if (rc != ERR_OK)
+			return rc;
+		a->issuing_ends = issuing.not_after;
+		cert_free(&issuing);
+	}
+	g->not_after = g->at + profile_row(PROFILE_DEVICE)->lifetime;
+	if (g->not_after > a->issuing_ends)
+		g->not_after = a->issuing_ends;
+	if (g->not_after <= g->at)
+		return err_set(e, ERR_UNAVAILABLE, a->realm, "its issuing CA has come to its end");
+	return ERR_OK;
+}
+
 enum err_code enrol_decide(struct authority *a, const struct enrol_request *r,
 	struct enrol_grant *out, struct err *e)
 {
@@ -183,13 +202,12 @@ enum err_code enrol_decide(struct authority *a, const struct enrol_request *r,
 	sha256_of(r->spki, g.spki_id);
 	rc = key_decide(a, &g, e);
 	if (rc == ERR_OK)
+		rc = end_decide(a, &g, e);
+	if (rc == ERR_OK)
 		rc = random_bytes(g.serial, sizeof(g.serial), e);
-	if (rc != ERR_OK)
-		return rc;
-	/* positive and always 16 octets in DER, so that hex and number are one (RFC 5280 §4.1.2.2) */
-	g.serial[0] = (uint8_t)((g.serial[0] & 0x7f) | 0x40);
-	*out = g;
-	return ERR_OK;
+	if (rc == ERR_OK)
+		*out = g;
+	return rc;
 }
 
 void enrol_fields(const struct authority *a, const struct enrol_grant *g, struct cert_fields *out)
@@ -200,7 +218,7 @@ void enrol_fields(const struct authority *a, const struct enrol_grant *g, struct
 		.common_name = g->device.serial,
 		.device_serial = g->device.serial,
 		.not_before = g->at,
-		.not_after = g->at + profile_row(PROFILE_DEVICE)->lifetime,
+		.not_after = g->not_after,
 		.spki = g->spki,
 		.crl_url = a->crl_url[0] != '\0' ? a->crl_url : NULL,
 	};
@@ -209,15 +227,14 @@ void enrol_fields(const struct authority *a, const struct enrol_grant *g, struct
 
 static void row_fill(const struct enrol_grant *g, struct bytes der, struct cert_row *c)
 {
-	const struct profile_row *p = profile_row(PROFILE_DEVICE);
 	*c = (struct cert_row){
 		.profile = PROFILE_DEVICE,
 		.state = CERT_ISSUED,
-		.not_before = g->at - p->backdate,
-		.not_after = g->at + p->lifetime,
+		.not_before = g->at - profile_row(PROFILE_DEVICE)->backdate,
+		.not_after = g->not_after,
 		.issued_at = g->at,
 	};
-	hex_encode(g->serial, sizeof(g->serial), c->serial);
+	cert_serial_hex(g->serial, c->serial);
 	sha256_of(der, c->fingerprint);
 	memcpy(c->spki_id, g->spki_id, sizeof(c->spki_id));
 	memcpy(c->device, g->device.serial, sizeof(c->device));

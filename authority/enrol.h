@@ -41,10 +41,11 @@ struct enrol_grant {
 	uint8_t spki_id[SHA256_SIZE];
 	struct bytes spki; /* view of the request */
 	int64_t at;
+	int64_t not_after; /* at and the profile's lifetime, but not beyond the issuing CA's end */
 	bool by_ticket;
 	uint8_t ticket_hash[SHA256_SIZE];
 	bool renewal;
-	uint8_t renewed[SHA256_SIZE]; /* fingerprint of the certificate that asked */
+	uint8_t renewed[SHA256_SIZE]; /* fingerprint of the certificate that asked, if one did */
 };
 
 /* Serial of the device this request is about, without deciding: a keeper puts no two requests of

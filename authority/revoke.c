@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "authority/certs.h"
+#include "base/utf8.h"
 
 /* A CRL is read by devices with little memory; past this, it must be partitioned. */
 #define CRL_ENTRIES_MAX 100000
@@ -84,9 +85,10 @@ static enum err_code device_open(struct authority *a, const char *serial, struct
 static enum err_code reason_set(struct device *d, const char *reason, struct err *e)
 {
 	size_t n = strlen(reason);
-	if (n == 0 || n > REASON_MAX)
-		return err_set(e, n == 0 ? ERR_USAGE : ERR_LIMIT, "reason",
-			"say why, in 1 to %d bytes", REASON_MAX);
+	if (n == 0 || n > REASON_MAX || !utf8_is_text(bytes_str(reason)))
+		return err_set(e, ERR_USAGE, "reason",
+			"say why, in 1 to %d bytes of UTF-8 without control characters",
+			REASON_MAX);
 	memcpy(d->revoked_reason, reason, n + 1);
 	return ERR_OK;
 }

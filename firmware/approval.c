@@ -4,6 +4,7 @@
 #include <yyjson.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "crypto/alg.h"
 #include "crypto/base64.h"
 #include "x509/crl.h"
@@ -29,10 +30,8 @@ static enum err_code refuse(struct err *e, const char *object, const char *why)
 /* Names stand in JSON without escapes, in the log and on paper: no control characters, no quotes. */
 static bool name_ok(const char *name)
 {
-	for (const char *p = name; *p != '\0'; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f || *p == '"' || *p == '\\')
-			return false;
-	return name[0] != '\0' && strlen(name) <= CERT_NAME_MAX;
+	return name[0] != '\0' && strlen(name) <= CERT_NAME_MAX &&
+		utf8_is_text(bytes_str(name)) && strpbrk(name, "\"\\") == NULL;
 }
 
 /* PAE(type, body) of DSSE v1: what is signed. */

@@ -44,7 +44,7 @@ struct approval_trust {
 	size_t roots_n;
 	int64_t at;               /* the time at which certificates must be valid */
 	struct bytes root_crl;    /* DER; BYTES_NONE: none is known */
-	int64_t crl_at;           /* the time at which the CRL must be current; 0: any */
+	int64_t crl_at;           /* the time at which the CRL must be current; or CRL_ANY_TIME */
 	/* More that are revoked (the keeper's own table); NULL: none. */
 	bool (*revoked)(void *arg, const struct cert *operator_cert);
 	void *revoked_arg;

@@ -123,7 +123,7 @@ static enum err_code people_check(const struct bundle *b, const struct bundle_tr
 		.roots_n = 1,
 		.at = v->published_at,
 		.root_crl = t->root_crl,
-		.crl_at = clock_believable(t->now) ? t->now : v->published_at,
+		.crl_at = clock_believable(t->now) ? t->now : 0,
 	};
 	enum err_code rc = approvals_check(b->parts.proposal, b->parts.approvals,
 		b->parts.approvals_n, t->approvals, &people, &v->people, e);
@@ -145,7 +145,7 @@ static enum err_code chain_check(const struct cert *signer, const struct bundle_
 		    true, ERR_BUNDLE_CHAIN, &why) != ERR_OK)
 		return err_set(e, ERR_BUNDLE_CHAIN, signer->common_name, "%s", why.reason);
 	if (t->root_crl.len > 0) {
-		int64_t at = clock_believable(t->now) ? t->now : v->published_at;
+		int64_t at = clock_believable(t->now) ? t->now : 0;
 		enum err_code rc = crl_check(t->root_crl, t->root, signer->serial, at, &revoked, e);
 		if (rc != ERR_OK)
 			return rc;
