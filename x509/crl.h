@@ -20,7 +20,9 @@ struct crl_fields {
 
 MUST_USE enum err_code crl_build(const struct crl_fields *f, const struct key *issuer_key,
 	struct bytes issuer_cert_der, struct buf *der, struct err *e);
-/* Is `serial_hex` on the CRL?  Its signature by `issuer` and its dates are checked first. */
+/* For a verifier without a clock: what was revoked stays so, however old the list is. */
+#define CRL_ANY_TIME 0
+/* Is `serial_hex` on the CRL?  Its signature by `issuer` and its dates at `at` are checked first. */
 MUST_USE enum err_code crl_check(struct bytes crl_der, const struct cert *issuer,
 	const char *serial_hex, int64_t at, bool *revoked, struct err *e);
 

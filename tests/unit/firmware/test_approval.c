@@ -85,7 +85,7 @@ static void the_signature_is_over_the_encoding_of_dsse(void **state)
 	char pae[2 * APPROVAL_PAYLOAD_MAX];
 	assert_int_equal(approval_parse(buf_view(&b), &a, NULL), ERR_OK);
 	/* built here from the words of the specification, not by the code under test */
-	int n = snprintf(pae, sizeof(pae), "DSSEv1 39 application/vnd.medseal.approval+json %zu %s",
+	int n = snprintf(pae, sizeof(pae), "DSSEv1 37 application/vnd.medseal.approval+json %zu %s",
 		a.payload.len, buf_cstr(&a.payload));
 	assert_int_equal(key_verify(all.alice.key, bytes_of(pae, (size_t)n),
 		buf_view(&a.signature), ERR_APPROVAL_SIGNATURE, NULL), ERR_OK);
