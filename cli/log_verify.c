@@ -35,6 +35,7 @@ static enum err_code report(const struct cli *c, const char *what, const struct 
 	yyjson_mut_obj_add_bool(doc, o, "verified", true);
 	yyjson_mut_obj_add_uint(doc, o, "entries", v->entries);
 	yyjson_mut_obj_add_uint(doc, o, "checkpoints", v->checkpoints);
+	yyjson_mut_obj_add_uint(doc, o, "signed_entries", v->signed_entries);
 	return out_doc(c, doc, e);
 }
 

@@ -10,6 +10,7 @@
 #include "cli/call.h"
 #include "cli/ceremony.h"
 #include "cli/file.h"
+#include "cli/trust.h"
 #include "crypto/passphrase.h"
 
 static struct {
@@ -66,12 +67,9 @@ static enum err_code read_vkey(const char *dir, struct buf *out, struct note_key
 	enum err_code rc = path_join(path, dir, "certs/log.vkey", e);
 
 	if (rc == ERR_OK)
-		rc = disk_read(path, NOTE_MAX, out, e);
-	if (rc == ERR_OK) {
-		while (out->len > 0 && out->p[out->len - 1] == '\n')
-			out->len--;
-		rc = note_key_parse(buf_cstr(out), k, e);
-	}
+		rc = trust_log_key(path, k, e);
+	if (rc == ERR_OK)
+		rc = note_key_print(k, out, e);
 	return rc;
 }
 
@@ -270,11 +268,31 @@ static const struct arg crl_args[] = {
 	{.name = NULL},
 };
 
+struct wanted {
+	const char *name;
+	bool revoked;
+};
+
+static enum err_code each_operator(void *arg, const struct operator_row *row, struct bytes der)
+{
+	struct wanted *w = arg;
+
+	(void)der;
+	if (strcmp(row->name, w->name) == 0)
+		w->revoked = row->revoked;
+	return ERR_OK;
+}
+
 static enum err_code record_revoked(struct offline *off, const char *name, struct err *e)
 {
+	struct wanted w = {name, false};
 	struct entry en;
-	enum err_code rc = store_operator_revoke(off->store, name, e);
+	enum err_code rc = store_operator_list(off->store, each_operator, &w, e);
 
+	if (rc == ERR_OK && w.revoked)
+		rc = err_set(e, ERR_OPERATOR_REVOKED, name, "already; nothing was changed");
+	if (rc == ERR_OK)
+		rc = store_operator_revoke(off->store, name, e);
 	entry_start(&en, off->now, "operator.revoked", "root", name);
 	if (rc == ERR_OK)
 		rc = audit_append(off->store, &off->log, &en, e);

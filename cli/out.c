@@ -10,6 +10,7 @@
 #include "base/clock.h"
 
 #define PROGRESS_EVERY_MS 200 /* often enough to be seen moving */
+#define CELL_MAX 100          /* a column with longer text is left to --json */
 #define COLUMNS_MAX 16        /* of a table; the API's widest object has 11 members */
 
 static bool is_control(const unsigned char *s)
@@ -70,6 +71,20 @@ static void print_cell(const char *text, size_t width, bool last)
 		printf("%*s", (int)(width - text_width(text) + 2), "");
 }
 
+/* Leave out the columns that no line could hold; how many stay. */
+static size_t drop_wide(const char **head, size_t *width, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t c = 0; c < n; c++) {
+		if (width[c] > CELL_MAX)
+			continue;
+		head[kept] = head[c];
+		width[kept++] = width[c];
+	}
+	return kept;
+}
+
 static void print_table(yyjson_val *rows, unsigned depth)
 {
 	const char *head[COLUMNS_MAX];
@@ -91,6 +106,7 @@ static void print_table(yyjson_val *rows, unsigned depth)
 			width[c] = w > width[c] ? w : width[c];
 		}
 	}
+	n = drop_wide(head, width, n);
 	indent(depth);
 	for (size_t c = 0; c < n; c++)
 		print_cell(head[c], width[c], c + 1 == n);

@@ -287,7 +287,7 @@ static enum err_code extract(const struct bundle *b, struct err *e)
 	if (rc == ERR_OK)
 		rc = write_part(&f, "proposal.json", p->proposal, e);
 	for (size_t i = 0; i < p->approvals_n && rc == ERR_OK; i++) {
-		char name[32];
+		char name[40];
 		snprintf(name, sizeof(name), "approval-%zu.json", i + 1);
 		rc = write_part(&f, name, p->approvals[i], e);
 	}

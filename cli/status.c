@@ -8,6 +8,7 @@
 #include "authority/realm.h"
 #include "cli/call.h"
 #include "cli/file.h"
+#include "cli/trust.h"
 
 struct status {
 	const char *dir;
@@ -188,11 +189,9 @@ static enum err_code add_log(struct status *s, struct err *e)
 	enum err_code rc = path_join(path, s->dir, "certs/log.vkey", e);
 
 	if (rc == ERR_OK)
-		rc = disk_read(path, NOTE_MAX, &vkey, e);
-	while (rc == ERR_OK && vkey.len > 0 && vkey.p[vkey.len - 1] == '\n')
-		vkey.len--;
+		rc = trust_log_key(path, &k, e);
 	if (rc == ERR_OK)
-		rc = note_key_parse(buf_cstr(&vkey), &k, e);
+		rc = note_key_print(&k, &vkey, e);
 	if (rc == ERR_OK)
 		rc = store_log_size(s->store, &size, e);
 	if (rc == ERR_OK) {

@@ -1,5 +1,6 @@
 #include "cli/trust.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/file.h"
@@ -12,12 +13,20 @@ enum err_code trust_log_key(const char *path, struct note_key *out, struct err *
 	struct buf text = buf_new(NOTE_MAX);
 	enum err_code rc = disk_read(path, NOTE_MAX, &text, e);
 
-	while (rc == ERR_OK && text.len > 0 && strchr("\r\n", text.p[text.len - 1]) != NULL)
-		text.len--;
-	if (rc == ERR_OK && (text.len == 0 || memchr(text.p, '\0', text.len) != NULL))
-		rc = err_set(e, ERR_KEY_FORMAT, path, "it is not a log's key");
+	char *line = NULL;
+	if (rc == ERR_OK) {
+		size_t len = text.len;
+		while (len > 0 && (text.p[len - 1] == '\n' || text.p[len - 1] == '\r'))
+			len--;
+		line = strndup((const char *)text.p, len);
+		if (line == NULL)
+			rc = err_set(e, ERR_NO_MEMORY, path, "to read it");
+		else if (len == 0 || strlen(line) != len)
+			rc = err_set(e, ERR_KEY_FORMAT, path, "it is not a log's key");
+	}
 	if (rc == ERR_OK)
-		rc = note_key_parse(buf_cstr(&text), out, e);
+		rc = note_key_parse(line, out, e);
+	free(line);
 	buf_free(&text);
 	return rc;
 }
