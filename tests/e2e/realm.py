@@ -11,6 +11,7 @@
 The programs are those of the build folder in $MEDSEAL_BUILD. As root they run as the user medseal,
 copied to where that user can reach them: nothing here needs to be root.
 """
+import atexit
 import base64
 import json
 import os
@@ -118,6 +119,7 @@ class Realm:
         self.log_path = f'{self.top}/server.log'
         self.as_user = []
         self._bin = f'{self.top}/bin'
+        atexit.register(self.close)
         tap.at_failure.append(self.show_log)
         try:
             self._prepare()
@@ -173,6 +175,15 @@ class Realm:
         with open(path, 'wb') as f:
             f.write(data if isinstance(data, bytes) else data.encode())
         return self.give(path)
+
+    def write_tree(self, name, source):
+        """A copy of a folder that the programs can read; its path."""
+        path = self.path(name)
+        shutil.copytree(source, path)
+        for where, dirs, files in os.walk(path):
+            for part in ['.', *dirs, *files]:
+                self.give(os.path.join(where, part))
+        return path
 
     @property
     def root_cert(self):
