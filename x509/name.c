@@ -2,46 +2,8 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "x509/oid.h"
-
-/* Length of the well-formed UTF-8 sequence at `v` (RFC 3629 §4), or 0; `c` is its character. */
-static size_t utf8_next(struct bytes v, uint32_t *c)
-{
-	uint8_t first = v.p[0];
-	size_t n = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-	if (n == 0 || n > v.len)
-		return 0;
-	*c = n == 1 ? first : first & (0x7fu >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((v.p[i] & 0xc0) != 0x80)
-			return 0;
-		*c = *c << 6 | (v.p[i] & 0x3fu);
-	}
-	bool overlong = (n == 3 && *c < 0x800) || (n == 4 && *c < 0x10000);
-	bool surrogate = *c >= 0xd800 && *c <= 0xdfff;
-	return overlong || surrogate || *c > 0x10ffff ? 0 : n;
-}
-
-/* Characters of clean text, -1 for other bytes. */
-static int count_clean(struct bytes v)
-{
-	int n = 0;
-	while (v.len > 0) {
-		uint32_t c;
-		size_t step = utf8_next(v, &c);
-		if (step == 0 || c < 0x20 || (c >= 0x7f && c < 0xa0))
-			return -1;
-		v.p += step;
-		v.len -= step;
-		n++;
-	}
-	return n;
-}
-
-bool text_is_clean(struct bytes v)
-{
-	return count_clean(v) >= 0;
-}
 
 static bool is_printable(uint8_t c)
 {
@@ -69,7 +31,7 @@ static bool all_ascii(struct bytes v)
 static bool copy_text(unsigned tag, struct bytes v, char *out, size_t size)
 {
 	bool known = tag == DER_UTF8 || tag == DER_PRINTABLE || tag == DER_IA5 || tag == DER_T61;
-	if (!known || v.len == 0 || v.len >= size || !text_is_clean(v) ||
+	if (!known || v.len == 0 || v.len >= size || !utf8_is_text(v) ||
 		(tag != DER_UTF8 && !all_ascii(v)))
 		return false;
 	memcpy(out, v.p, v.len);
@@ -120,8 +82,7 @@ bool name_read(struct bytes der, struct name *out)
 
 static void write_attribute(struct buf *b, struct bytes type, struct bytes value, bool printable)
 {
-	int characters = count_clean(value);
-	if (characters < 1 || characters > CERT_NAME_MAX || value.len > CERT_NAME_MAX) {
+	if (value.len == 0 || value.len > CERT_NAME_MAX || !utf8_is_text(value)) {
 		b->bad = true;
 		return;
 	}

@@ -17,13 +17,11 @@ struct name {
 MUST_USE bool name_read(struct bytes der, struct name *out);
 /*
  * Append a Name of {O, serialNumber, CN}, each left out when NULL; the buffer goes bad when a
- * value is not text of at most 64 characters.
+ * value is not text of 1 to 64 bytes.
  */
 void name_write(struct buf *b, const char *organization, const char *device_serial,
 	const char *common_name);
 
-/* Well-formed UTF-8 without control characters: what may stand in a name and on a terminal. */
-MUST_USE bool text_is_clean(struct bytes v);
 /* Only characters of PrintableString (X.680 §41.4), and at least one. */
 MUST_USE bool text_is_printable_string(struct bytes v);
 

@@ -41,9 +41,10 @@ void folder_drop(struct folder *f);
 void folder_put(const struct folder *f, const char *name, struct bytes data);
 void folder_put_pem(const struct folder *f, const char *name, struct bytes cert_der);
 /*
- * Run a shell command in the folder; its output (both streams) into `out`.  Its exit status; the
- * test is skipped when there is no openssl command.
+ * Run the openssl command with these arguments (separated by single spaces) in the folder; its
+ * output (both streams) into `out`.  Its exit status; the test is skipped when there is no such
+ * command.
  */
-int folder_run(const struct folder *f, const char *command, char *out, size_t size);
+int folder_openssl(const struct folder *f, const char *arguments, char *out, size_t size);
 
 #endif
