@@ -8,8 +8,9 @@ enum err_code store_cert_add(struct store *s, const struct cert_row *c, struct b
 {
 	struct query q = query_start(s, Q_CERT_ADD,
 		"INSERT INTO cert (fingerprint, serial, spki_id, device, profile, state, "
-		"not_before, not_after, issued_at, revoked_at, reason, der) "
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+		"not_before, not_after, issued_at, revoked_at, reason, der, previous) "
+		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+		"coalesce((SELECT newest_cert FROM device WHERE serial = ?4), 0))");
 	bind_fixed(&q, c->fingerprint, sizeof(c->fingerprint));
 	bind_text(&q, c->serial);
 	bind_fixed(&q, c->spki_id, sizeof(c->spki_id));
@@ -22,7 +23,12 @@ enum err_code store_cert_add(struct store *s, const struct cert_row *c, struct b
 	bind_num(&q, c->revoked_at);
 	bind_num(&q, c->reason);
 	bind_bytes(&q, der);
-	return query_change(&q, c->serial, NULL, e);
+	enum err_code rc = query_change(&q, c->serial, NULL, e);
+	struct device d;
+	if (rc == ERR_STORE && store_device_get(s, c->device, &d, NULL) == ERR_OK &&
+		d.state == DEVICE_IS_REVOKED)
+		return err_set(e, ERR_DEVICE_REVOKED, c->device, "it gets no certificate");
+	return rc;
 }
 
 #define CERT_COLUMNS                                                                               \
@@ -129,9 +135,17 @@ static enum err_code walk(struct query *q,
 enum err_code store_cert_of_device(struct store *s, const char *device,
 	enum err_code (*each)(void *arg, const struct cert_row *c), void *arg, struct err *e)
 {
+	if (device[0] == '\0') {
+		struct query q = query_start(s, Q_CERT_OF_SERVER,
+			"SELECT " CERT_COLUMNS " FROM cert WHERE device IS NULL ORDER BY id");
+		return walk(&q, each, arg, e);
+	}
 	struct query q = query_start(s, Q_CERT_OF_DEVICE,
-		"SELECT " CERT_COLUMNS " FROM cert WHERE device IS ? ORDER BY id");
-	bind_text(&q, device[0] != '\0' ? device : NULL);
+		"WITH RECURSIVE chain (cert_id) AS ("
+		"SELECT newest_cert FROM device WHERE serial = ? UNION ALL "
+		"SELECT previous FROM cert JOIN chain ON id = cert_id) "
+		"SELECT " CERT_COLUMNS " FROM chain CROSS JOIN cert ON id = cert_id ORDER BY id");
+	bind_text(&q, device);
 	return walk(&q, each, arg, e);
 }
 

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define OBJECT_SIZE 32
 
@@ -80,8 +81,15 @@ enum err_code store_log_list(struct store *s, uint64_t from, uint64_t to,
 enum err_code store_log_find(struct store *s, const char *act, const char *object, uint64_t *seq,
 	struct err *e)
 {
-	struct query q = query_start(s, Q_LOG_FIND,
-		"SELECT seq FROM log WHERE object = ? AND act = ? ORDER BY seq DESC LIMIT 1");
+	/* The index leaves out the acts of devices (migration 1): those are searched for. */
+	bool device = strncmp(act, "device.", 7) == 0;
+	struct query q = device
+		? query_start(s, Q_LOG_FIND_DEVICE,
+			  "SELECT seq FROM log NOT INDEXED WHERE object = ? AND act = ? "
+			  "ORDER BY seq DESC LIMIT 1")
+		: query_start(s, Q_LOG_FIND,
+			  "SELECT seq FROM log INDEXED BY log_of_object WHERE object = ? "
+			  "AND act = ? AND act NOT GLOB 'device.*' ORDER BY seq DESC LIMIT 1");
 	bind_text(&q, object);
 	bind_text(&q, act);
 	bool found = query_next(&q);

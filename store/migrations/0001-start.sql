@@ -17,7 +17,8 @@ CREATE TABLE device (
     state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),
     added_at INTEGER NOT NULL,
     revoked_at INTEGER NOT NULL,
-    revoked_reason TEXT NOT NULL
+    revoked_reason TEXT NOT NULL,
+    newest_cert INTEGER NOT NULL DEFAULT 0 -- 0: none; the ones before it follow cert.previous
 ) STRICT, WITHOUT ROWID;
 
 -- So that asking how many does not read every device.
@@ -87,12 +88,18 @@ CREATE TABLE cert (
     issued_at INTEGER NOT NULL,
     revoked_at INTEGER NOT NULL,
     reason INTEGER NOT NULL,
+    previous INTEGER NOT NULL, -- the device's certificate before this; 0: none
     der BLOB NOT NULL
 ) STRICT;
 CREATE INDEX cert_of_key ON cert (spki_id);
-CREATE INDEX cert_of_device ON cert (device);
+CREATE INDEX cert_of_server ON cert (id) WHERE device IS NULL;
 CREATE INDEX cert_revoked ON cert (not_after) WHERE state = 3;
 
+-- Instead of an index by device, which would cost each enrolment one more page far from the others.
+-- A revoked device does not change, so it gets no certificate either.
+CREATE TRIGGER cert_is_newest AFTER INSERT ON cert WHEN NEW.device IS NOT NULL BEGIN
+    UPDATE device SET newest_cert = NEW.id WHERE serial = NEW.device;
+END;
 CREATE TRIGGER cert_stays_revoked BEFORE UPDATE ON cert WHEN OLD.state = 3 BEGIN
     SELECT RAISE(ABORT, 'a revoked certificate stays as it is');
 END;
@@ -100,7 +107,7 @@ CREATE TRIGGER cert_back BEFORE UPDATE ON cert WHEN NEW.state < OLD.state BEGIN
     SELECT RAISE(ABORT, 'a certificate does not go back to an earlier state');
 END;
 CREATE TRIGGER cert_is_fixed BEFORE UPDATE OF id, fingerprint, serial, spki_id, device, profile,
-        not_before, not_after, issued_at, der ON cert BEGIN
+        not_before, not_after, issued_at, previous, der ON cert BEGIN
     SELECT RAISE(ABORT, 'a certificate does not change');
 END;
 CREATE TRIGGER cert_kept BEFORE DELETE ON cert BEGIN
@@ -189,7 +196,8 @@ CREATE TABLE log (
     object TEXT NOT NULL,
     entry BLOB NOT NULL
 ) STRICT;
-CREATE INDEX log_of_object ON log (object, act);
+-- What devices do fills the log and is not looked up by name; all else is.
+CREATE INDEX log_of_object ON log (object, act) WHERE act NOT GLOB 'device.*';
 
 CREATE TRIGGER log_has_no_gap BEFORE INSERT ON log
     WHEN NEW.seq <> (SELECT coalesce(max(seq) + 1, 0) FROM log) BEGIN
