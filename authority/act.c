@@ -1,4 +1,4 @@
-#include "authority/act.h"
+#include "authority/authority.h"
 
 enum err_code act_begin(struct authority *a, struct err *e)
 {
@@ -8,21 +8,11 @@ enum err_code act_begin(struct authority *a, struct err *e)
 	return store_step_begin(a->store, e);
 }
 
-enum err_code act_log(struct authority *a, struct entry *en, struct err *e)
-{
-	return audit_append(a->store, &a->audit, en, e);
-}
-
-enum err_code act_close(struct authority *a, struct err *e)
-{
-	return store_step_end(a->store, e);
-}
-
 enum err_code act_end(struct authority *a, struct entry *en, struct err *e)
 {
-	enum err_code rc = act_log(a, en, e);
+	enum err_code rc = audit_append(a->store, &a->audit, en, e);
 	if (rc == ERR_OK)
-		rc = act_close(a, e);
+		rc = store_step_end(a->store, e);
 	if (rc != ERR_OK)
 		act_undo(a);
 	return rc;

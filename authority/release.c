@@ -11,9 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "authority/act.h"
 #include "authority/image.h"
-#include "authority/journal.h"
 #include "authority/release_parts.h"
 #include "firmware/mcuboot.h"
 
@@ -308,20 +306,15 @@ static void published_entry(const struct operator_row *who, const struct release
 static enum err_code published_write(struct authority *a, const struct release_row *row,
 	struct bytes signature, struct entry *en, struct err *e)
 {
-	bool made;
 	enum err_code rc = act_begin(a, e);
 	if (rc != ERR_OK)
 		return rc;
 	rc = store_release_set_published(a->store, row->id, row->published_at, signature, e);
-	if (rc == ERR_OK)
-		rc = act_log(a, en, e);
-	if (rc == ERR_OK)
-		rc = journal_checkpoint(a, &made, e);
-	if (rc == ERR_OK)
-		rc = act_close(a, e);
-	if (rc != ERR_OK)
+	if (rc != ERR_OK) {
 		act_undo(a);
-	return rc;
+		return rc;
+	}
+	return act_end(a, en, e);
 }
 
 /* Here too, so that the refusal comes with its own code; the signer decides for itself. */

@@ -11,7 +11,9 @@ MUST_USE enum err_code release_propose(struct authority *a, const struct operato
 MUST_USE enum err_code release_approve(struct authority *a, const struct operator_row *who,
 	const char *id, struct bytes envelope, struct release_row *out, struct err *e);
 /*
- * Ask the signer, which checks everything again, then record, log and sign a checkpoint: one act.
+ * Ask the signer, which checks everything again, then record and log: one act.  A bundle needs a
+ * checkpoint of it, which the caller has signed after the commit (journal_checkpoint): the signer
+ * signs one history only, so never one that may yet be rolled back.
  * ERR_RELEASE_VERSION when version or counter is not above what is published for the product.
  */
 MUST_USE enum err_code release_publish(struct authority *a, const struct operator_row *who,

@@ -36,6 +36,15 @@ static enum err_code collect(void *arg, const struct cert_row *c)
 	return ERR_OK;
 }
 
+/*
+ * Numbers only grow (RFC 5280 §5.2.3) and follow the clock: one that was signed in a transaction
+ * that then failed, or before a backup was put back, is not signed again for another list.
+ */
+static uint64_t crl_number(uint64_t last, int64_t now)
+{
+	return last < (uint64_t)now ? (uint64_t)now : last + 1;
+}
+
 /* The next CRL, signed and stored, and named in `en`. */
 static enum err_code crl_make(struct authority *a, int64_t now, struct entry *en, struct err *e)
 {
@@ -51,7 +60,7 @@ static enum err_code crl_make(struct authority *a, int64_t now, struct entry *en
 	if (rc != ERR_OK)
 		goto out;
 	struct crl_fields f = {
-		.number = number + 1,
+		.number = crl_number(number, now),
 		.this_update = now,
 		.next_update = now + a->policy.crl_lifetime,
 		.entries = all.entry,
