@@ -274,8 +274,13 @@ static enum err_code write_tbs(struct buf *b, const struct cert_fields *f,
 	der_close(b, validity);
 	buf_bytes(b, buf_view(&subject));
 	buf_bytes(b, f->spki);
-	enum err_code rc = subject.bad ? refuse(e, "O and CN are clean text of 1 to 64 bytes")
-				       : write_extensions(b, f, row, issuer, e);
+	enum err_code rc;
+	if (subject.bad)
+		rc = refuse(e, "O and CN are clean text of 1 to 64 bytes");
+	else if (!issuer->self && bytes_equal(buf_view(&subject), issuer->name))
+		rc = refuse(e, "subject and issuer have the same name"); /* it would pass for a root */
+	else
+		rc = write_extensions(b, f, row, issuer, e);
 	der_close(b, tbs);
 	buf_free(&subject);
 	return rc;

@@ -199,6 +199,15 @@ static void each_profile_has_its_issuer_and_no_other(void **state)
 			buf_free(&der);
 			buf_free(&spki);
 		}
+	/* an issuing CA of the root's name would look self-issued */
+	struct buf same;
+	struct buf none;
+	struct err why;
+	struct cert_fields twin = realm_fields(PROFILE_ISSUING, r->issuing.key, &same);
+	twin.common_name = "Root";
+	assert_int_equal(realm_issue(&twin, &r->root, &none, &why), ERR_SIGNER_REFUSED);
+	buf_free(&same);
+	buf_free(&none);
 	/* a root is of its own key, and the key must be the certificate's */
 	struct buf spki;
 	struct buf der = buf_new(CERT_DER_MAX);
