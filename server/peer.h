@@ -1,0 +1,34 @@
+/* Who is at the other end: decided once a connection, from its certificate and the anchors. */
+#ifndef SERVER_PEER_H
+#define SERVER_PEER_H
+
+#include "authority/enrol.h"
+#include "server/tls.h"
+
+struct peer {
+	bool sent; /* a certificate */
+	enum err_code refusal; /* ERR_OK: it leads to an anchor; else why not */
+	struct err why;
+	enum peer_kind kind; /* on the devices' listeners */
+	char manufacturer[MANUFACTURER_MAX + 1];
+	struct cert cert; /* when sent */
+	struct buf subject; /* DER */
+	struct buf san;
+};
+
+/* Anchors of the realm: root and issuing CA; before the sandbox closes. */
+MUST_USE enum err_code peer_setup(const struct realm *r, struct err *e);
+/* The manufacturers of MSG_TRUST, in place of those before.  ERR_PROTOCOL when not well formed. */
+MUST_USE enum err_code peer_trust(struct bytes list, struct err *e);
+size_t peer_manufacturers(void);
+struct bytes peer_root_der(void);
+struct bytes peer_issuing_der(void);
+
+/*
+ * Fill `out` (peer_free).  On the devices' listeners: issued by this realm for a device, or a chain
+ * to a registered manufacturer.  On the operators': issued by the root itself, for an operator.
+ */
+void peer_identify(struct tls *t, enum listener l, int64_t now, struct peer *out);
+void peer_free(struct peer *p);
+
+#endif
