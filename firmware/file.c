@@ -48,6 +48,12 @@ enum err_code file_read(int fd, uint64_t at, size_t len, struct buf *out, struct
 	return buf_end(out, e, "file");
 }
 
+/* EFBIG: a limit on the size of files is a kind of full disk. */
+static enum err_code write_code(int why)
+{
+	return why == ENOSPC || why == EDQUOT || why == EFBIG ? ERR_DISK_FULL : ERR_IO;
+}
+
 enum err_code file_write(int fd, struct bytes data, struct err *e)
 {
 	for (size_t done = 0; done < data.len;) {
@@ -55,9 +61,8 @@ enum err_code file_write(int fd, struct bytes data, struct err *e)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_sys(e,
-				errno == ENOSPC || errno == EDQUOT ? ERR_DISK_FULL : ERR_IO, "file",
-				errno, "it cannot be written");
+			return err_sys(e, write_code(errno), "file", errno,
+				"it cannot be written");
 		done += (size_t)n;
 	}
 	return ERR_OK;

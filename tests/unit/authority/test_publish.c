@@ -50,8 +50,11 @@ static enum err_code approve(const struct person *p, const struct operator_row *
 
 static enum err_code publish(const char *id)
 {
+	bool made;
 	struct release_row row;
-	return REALM_DO(&r, release_publish(&r.a, &r.alice, id, &row, NULL));
+	enum err_code rc = REALM_DO(&r, release_publish(&r.a, &r.alice, id, &row, NULL));
+	/* as the keeper does once the publication is durable */
+	return rc == ERR_OK ? REALM_DO(&r, journal_checkpoint(&r.a, &made, NULL)) : rc;
 }
 
 /* Propose by alice, approve by bob and carol, publish; the bundle's descriptor. */
