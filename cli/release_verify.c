@@ -155,11 +155,17 @@ static void good_text(const struct bundle *b, const struct bundle_verdict *v, en
 	}
 }
 
-static void add_link(yyjson_mut_doc *doc, yyjson_mut_val *list, enum link link, const char *state,
-	const char *text)
+/* A line for people, or a member of the chain. */
+static void add_link(const struct cli *c, yyjson_mut_doc *doc, yyjson_mut_val *list, enum link link,
+	const char *state, const char *text)
 {
 	yyjson_mut_val *o = yyjson_mut_arr_add_obj(doc, list);
 
+	if (!c->json) {
+		printf("%6s  %-17s  ", state, link_names[link]);
+		out_clean(stdout, text);
+		putchar('\n');
+	}
 	yyjson_mut_obj_add_str(doc, o, "link", link_names[link]);
 	yyjson_mut_obj_add_str(doc, o, "state", state);
 	yyjson_mut_obj_add_strcpy(doc, o, "why", text);
@@ -184,21 +190,27 @@ static enum err_code print_chain(const struct cli *c, const char *path, const st
 		yyjson_mut_obj_add_strcpy(doc, o, "release", id);
 	}
 	list = yyjson_mut_obj_add_arr(doc, o, "chain");
+	if (!c->json && b != NULL)
+		printf("release %s\n", id);
 	for (int i = 0; i < LINK_COUNT; i++) {
 		enum link link = (enum link)i;
 		if (why == NULL) {
 			good_text(b, v, link, text, sizeof(text));
-			add_link(doc, list, link, "ok", text);
+			add_link(c, doc, list, link, "ok", text);
 		} else if (link == bad) {
 			snprintf(text, sizeof(text), "%s%s%s", err_sentence(why->code),
 				why->reason[0] != '\0' ? ": " : "", why->reason);
-			add_link(doc, list, link, "NOT OK", text);
+			add_link(c, doc, list, link, "NOT OK", text);
 		} else {
-			add_link(doc, list, link, link < bad && bad != LINK_COUNT ? "ok" : "-",
+			add_link(c, doc, list, link, link < bad && bad != LINK_COUNT ? "ok" : "-",
 				link < bad && bad != LINK_COUNT ? "" : "not looked at");
 		}
 	}
-	return out_doc(c, doc, e);
+	if (c->json)
+		return out_doc(c, doc, e);
+	yyjson_mut_doc_free(doc);
+	printf("%s\n", why == NULL ? "verified" : "NOT verified");
+	return ERR_OK;
 }
 
 /* ---- trust ---- */
