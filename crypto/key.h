@@ -1,6 +1,7 @@
 /*
  * Keys: made, read, written, named.  `struct key` holds a private key or only its public half.
- * OpenSSL stays behind this header for everybody outside crypto/, x509/ and the server's TLS.
+ * OpenSSL stays behind this header for everybody outside crypto/, x509/ and the server's TLS.  A
+ * private key keeps a prepared signing context: one thread at a time signs with it.
  */
 #ifndef CRYPTO_KEY_H
 #define CRYPTO_KEY_H

@@ -53,8 +53,10 @@ static bool ask(int tty, const char *prompt, struct buf *out)
 	if (tcgetattr(tty, &before) != 0)
 		return false;
 	quiet = before;
-	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK);
+	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ISIG);
 	quiet.c_lflag |= ECHONL | ICANON;
+	/* Ctrl-C ends the line and the question, not the process: the echo must come back. */
+	quiet.c_cc[VEOL] = before.c_cc[VINTR];
 	/* Flushed: what was typed before the question is no answer to it. */
 	if (tcsetattr(tty, TCSAFLUSH, &quiet) != 0)
 		return false;
@@ -64,7 +66,7 @@ static bool ask(int tty, const char *prompt, struct buf *out)
 		ssize_t n = read(tty, &c, 1);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n != 1 || c == '\n')
+		if (n != 1 || c == '\n' || c == before.c_cc[VINTR])
 			break;
 		buf_u8(out, c);
 	}

@@ -7,7 +7,8 @@
  * SHA-256 of the DER SubjectPublicKeyInfo (for private keys that stand in public repositories),
  * repository and file; sorted.  Made with
  * `openssl pkey -in FILE -pubout -outform DER | sha256sum` over every private key in the heads of
- * these repositories in November 2026; keys no algorithm here can use are left out.
+ * these repositories in November 2026; keys no algorithm here can use are left out.  Two
+ * examples of RFCs are with them.
  */
 struct test_key {
 	const char *id;
@@ -17,6 +18,8 @@ struct test_key {
 static const struct test_key table[] = {
 	{"02e2d5f7ab36b26d88f9af1a543a1bc61c4b24c276d0ec5cc63fd9e39a5576a2",
 		"rauc/rauc test/openssl-ca/dev/private/xku-codeSigning-rauc.pem"},
+	{"06e3fd8fda29bb60ab59557de61edb0aecdb231134be30e75b455f8e1b792fa9",
+		"RFC 8032 7.1 TEST 1 (Ed25519)"},
 	{"0e2aa51f06578eac107065a8577507876aa047ef1dc74f7250a6ff7b590ba11d",
 		"zephyrproject-rtos/trusted-firmware-m bl2/ext/mcuboot/root-RSA-3072.pem"},
 	{"1130bee2c30b92e69c10c8cb1b159328eca8308a7749d381d51ee9e3a167066b",
@@ -39,6 +42,8 @@ static const struct test_key table[] = {
 		"zephyrproject-rtos/trusted-firmware-m bl2/ext/mcuboot/root-EC-P384_1.pem"},
 	{"54674c34090b98739e4bb93ab182c4e099ce378410b4ebe6dd5922b064779511",
 		"mcu-tools/mcuboot testplan/mynewt/key_rsa.pem"},
+	{"5a7a78cca4a0f420d9bc62bb669c3c2759e39f723d3ae10dcbe0f0815a07ecd4",
+		"RFC 6979 A.2.5 (P-256)"},
 	{"6754edab1e29affef4a05935adecbeb1a7b8b62397b31e39a61b5bfcaafd63af",
 		"mcu-tools/mcuboot root-ed25519-2.pem"},
 	{"6bcd1e16d80e5fe13a5307e6f1de8344c7e50e537d9962ce35ef6db5e642fae8",

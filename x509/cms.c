@@ -229,8 +229,18 @@ enum err_code cms_check_digest(struct bytes der, const uint8_t digest[SHA256_SIZ
 	CMS_ContentInfo *cms = decode(der, refusal, &rc, e);
 	if (cms == NULL)
 		return rc;
+	struct cert c = {0};
+	struct key *k = NULL;
 	const char *flaw = flaw_of(cms, digest, &signer);
-	rc = flaw != NULL ? ossl_err(e, refusal, "CMS", flaw) : cert_from_object(signer, signer_out, e);
+	rc = flaw != NULL ? ossl_err(e, refusal, "CMS", flaw) : cert_from_object(signer, &c, e);
+	/* The library reads a key in more spellings than DER has; spki_id must name one key. */
+	if (rc == ERR_OK && cert_key(&c, &k, e) != ERR_OK)
+		rc = err_set(e, refusal, "CMS", "the signer's public key is not one we use, in DER");
+	key_free(k);
+	if (rc == ERR_OK)
+		*signer_out = c;
+	else
+		cert_free(&c);
 	CMS_ContentInfo_free(cms);
 	return rc;
 }

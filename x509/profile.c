@@ -8,8 +8,8 @@
 
 /*
  * Lifetimes.  A root outlives the fifteen years that a device is in the field by ten, so that no
- * device needs a new anchor.  A server certificate with its backdating stays under the 398 days
- * that TLS clients accept (CA/Browser Forum baseline requirements §6.3.2).
+ * device needs a new anchor.  A server certificate with its backdating stays under the 397 days
+ * that the CA/Browser Forum recommends (baseline requirements §6.3.2; clients refuse over 398).
  */
 static const struct profile_row rows[PROFILE_COUNT] = {
 	[PROFILE_ROOT] = {.name = "root",
@@ -42,7 +42,7 @@ static const struct profile_row rows[PROFILE_COUNT] = {
 		.eku = PROFILE_OID_OPERATOR "," PROFILE_OID_CLIENT_AUTH},
 	[PROFILE_SERVER] = {.name = "server",
 		.issuer = PROFILE_ISSUING,
-		.lifetime = 397 * DAY,
+		.lifetime = 396 * DAY,
 		.backdate = HOUR,
 		.path_len = -1,
 		.key_usage = KU_DIGITAL_SIGNATURE,

@@ -331,6 +331,24 @@ static void a_published_test_key_is_known(void **state)
 	key_free(k);
 }
 
+/* RFC 8032 §7.1 TEST 1: a private key everybody has. */
+static void a_published_test_key_is_not_loaded(void **state)
+{
+	(void)state;
+	uint8_t secret[32];
+	struct key *out = NULL;
+	struct err e;
+	assert_true(hex_decode("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", secret,
+		sizeof(secret)));
+	struct key *k = key_wrap(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret, sizeof(secret)));
+	assert_non_null(k);
+	assert_int_equal(key_save(k, path, bytes_str(good), NULL), ERR_OK);
+	assert_int_equal(key_load(path, bytes_str(good), &out, &e), ERR_TEST_KEY);
+	assert_non_null(strstr(e.reason, "RFC 8032"));
+	assert_null(out);
+	key_free(k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +368,8 @@ int main(void)
 		cmocka_unit_test(a_strangers_key_object_is_taken_or_freed),
 		cmocka_unit_test(an_ordinary_key_is_no_test_key),
 		cmocka_unit_test(a_published_test_key_is_known),
+		cmocka_unit_test_setup_teardown(a_published_test_key_is_not_loaded, make_folder,
+			remove_folder),
 	};
 	return RUN_TAP(tests);
 }

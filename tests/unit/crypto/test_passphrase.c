@@ -123,6 +123,7 @@ static int in_session(const char *typed, bool confirm, char *screen, size_t size
 	}
 	size_t seen = 0;
 	const char *next = typed;
+	struct termios echo;
 	while (typed != NULL && seen < size - 1) {
 		ssize_t n = read(master, screen + seen, size - 1 - seen);
 		if (n <= 0)
@@ -130,7 +131,7 @@ static int in_session(const char *typed, bool confirm, char *screen, size_t size
 		seen += (size_t)n;
 		/* Answer each question once it is asked: input before it is thrown away. */
 		if (seen >= 2 && memcmp(screen + seen - 2, ": ", 2) == 0 && *next != '\0') {
-			size_t line = (size_t)(strchr(next, '\n') - next) + 1;
+			size_t line = strcspn(next, "\n\003") + 1;
 			assert_int_equal(write(master, next, line), (ssize_t)line);
 			next += line;
 		}
@@ -138,8 +139,12 @@ static int in_session(const char *typed, bool confirm, char *screen, size_t size
 	screen[seen] = '\0';
 	int status = 0;
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (master >= 0)
+	if (master >= 0) {
+		/* however it ended, the terminal is as it was */
+		assert_int_equal(tcgetattr(master, &echo), 0);
+		assert_true((echo.c_lflag & (ECHO | ISIG)) == (ECHO | ISIG));
 		(void)close(master);
+	}
 	assert_true(WIFEXITED(status));
 	return WEXITSTATUS(status);
 }
@@ -171,6 +176,7 @@ static void two_different_answers_are_refused(void **state)
 	assert_int_equal(in_session("hunter2hunter2\nhunter3hunter3\n", true, screen, sizeof(screen)),
 		ERR_PASSPHRASE);
 	assert_int_equal(in_session("\n", false, screen, sizeof(screen)), ERR_PASSPHRASE);
+	assert_int_equal(in_session("hunter2hunter2\003", false, screen, sizeof(screen)), ERR_PASSPHRASE);
 }
 
 int main(void)

@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
 struct parsed_realm {
 	struct cert root;
 	struct cert issuing;
@@ -118,6 +122,61 @@ static void each_purpose_is_its_own(void **state)
 	free_realm(&p);
 }
 
+/* A manufacturer's certificates, by the library: what IEEE 802.1AR allows and ours never are. */
+static struct cert foreign(const char *subject, EVP_PKEY *key, const char *issuer, EVP_PKEY *issuer_key,
+	bool ca, const EVP_MD *md)
+{
+	X509 *x = X509_new();
+	assert_int_equal(X509_set_version(x, X509_VERSION_3), 1);
+	assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(x), 200), 1);
+	assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "serialNumber", MBSTRING_UTF8,
+				 (const unsigned char *)subject, -1, -1, 0), 1);
+	assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_issuer_name(x), "serialNumber", MBSTRING_UTF8,
+				 (const unsigned char *)issuer, -1, -1, 0), 1);
+	assert_int_equal(ASN1_TIME_set_string(X509_getm_notBefore(x), "20200101000000Z"), 1);
+	assert_int_equal(ASN1_TIME_set_string(X509_getm_notAfter(x), "99991231235959Z"), 1);
+	assert_int_equal(X509_set_pubkey(x, key), 1);
+	if (ca) {
+		X509_EXTENSION *basic = X509V3_EXT_nconf(NULL, NULL, "basicConstraints", "critical,CA:TRUE");
+		assert_int_equal(X509_add_ext(x, basic, -1), 1);
+		X509_EXTENSION_free(basic);
+	}
+	assert_true(X509_sign(x, issuer_key, md) > 0);
+	struct cert c;
+	assert_int_equal(cert_from_object(x, &c, NULL), ERR_OK);
+	X509_free(x);
+	return c;
+}
+
+static void a_manufacturers_identity_leads_to_its_lower_ca(void **state)
+{
+	(void)state;
+	EVP_PKEY *root_key = EVP_RSA_gen(2048);
+	EVP_PKEY *lower_key = EVP_RSA_gen(2048);
+	EVP_PKEY *device_key = EVP_EC_gen("P-256");
+	struct cert lower = foreign("CA-2", lower_key, "CA-1", root_key, true, EVP_sha256());
+	struct cert idevid = foreign("PUMP-0001", device_key, "CA-2", lower_key, false, EVP_sha256());
+	assert_int_equal(idevid.not_after, 253402300799);
+	assert_string_equal(idevid.device_serial, "PUMP-0001");
+	assert_string_equal(idevid.serial, "c8"); /* the zero octet of the sign is not printed */
+	/* the anchor is not self-signed: it is what the maker registered */
+	assert_int_equal(check(&idevid, NULL, &lower, REALM_NOW, PROFILE_COUNT, true), ERR_OK);
+	assert_int_equal(check(&idevid, NULL, &lower, REALM_NOW, PROFILE_DEVICE, true), ERR_PEER_PURPOSE);
+	cert_free(&idevid);
+	idevid = foreign("PUMP-0001", device_key, "CA-2", lower_key, false, EVP_sha1());
+	assert_int_equal(check(&idevid, NULL, &lower, REALM_NOW, PROFILE_COUNT, true), ERR_PEER_UNTRUSTED);
+	cert_free(&idevid);
+	cert_free(&lower);
+	lower = foreign("CA-2", lower_key, "CA-1", root_key, false, EVP_sha256());
+	idevid = foreign("PUMP-0001", device_key, "CA-2", lower_key, false, EVP_sha256());
+	assert_int_equal(check(&idevid, NULL, &lower, REALM_NOW, PROFILE_COUNT, true), ERR_PEER_UNTRUSTED);
+	cert_free(&idevid);
+	cert_free(&lower);
+	EVP_PKEY_free(root_key);
+	EVP_PKEY_free(lower_key);
+	EVP_PKEY_free(device_key);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +185,7 @@ int main(void)
 		cmocka_unit_test(a_stranger_of_the_same_name_is_refused),
 		cmocka_unit_test(the_time_is_the_callers),
 		cmocka_unit_test(each_purpose_is_its_own),
+		cmocka_unit_test(a_manufacturers_identity_leads_to_its_lower_ca),
 	};
 	return cmocka_set_message_output(CM_OUTPUT_TAP),
 	       cmocka_run_group_tests(tests, realm_make, realm_drop);
