@@ -14,6 +14,10 @@
 
 /* How far the keeper's idea of now may lie from the signer's, in seconds: a batch waits far less. */
 #define SIGNER_CLOCK_SLACK 300
+/* Bounds of its own, the widest that a configuration may set: a reload changes the keeper's policy
+ * and never reaches the signer. */
+#define SIGNER_CRL_LIFETIME_MAX ((int64_t)90 * 86400)
+#define SIGNER_IMAGE_MAX ((uint64_t)4 << 30)
 /* Products whose newest signed release is remembered; a full table refuses, it never forgets. */
 #define SIGNER_PRODUCTS_MAX 4096
 /* The least number of approvals, whatever a configuration file says. */
@@ -34,9 +38,7 @@ struct signer {
 	char origin[NOTE_ORIGIN_MAX + 1];
 	char server_names[CONFIG_NAMES_MAX][CONFIG_ADDRESS_MAX];
 	size_t server_names_n;
-	int64_t crl_lifetime;
 	unsigned approvals; /* its own copy; never under SIGNER_APPROVALS_FLOOR */
-	uint64_t image_max;
 	struct clock clock;
 
 	/* What it remembers of what it signed. */

@@ -143,10 +143,8 @@ enum err_code signer_open(const struct realm *r, struct bytes passphrase, struct
 		.root_crl = buf_new(ROOT_CRL_MAX),
 		.tls_spki = buf_new(KEY_SPKI_MAX),
 		.server_names_n = c->server_names_n,
-		.crl_lifetime = c->crl_lifetime,
 		.approvals = c->approvals > SIGNER_APPROVALS_FLOOR ? c->approvals
 								    : SIGNER_APPROVALS_FLOOR,
-		.image_max = c->image_max,
 		.clock = clock,
 		.released = calloc(SIGNER_PRODUCTS_MAX, sizeof(*s.released)),
 	};

@@ -74,13 +74,12 @@ static void remember(struct signer *s, const struct release *r)
 /*
  * The image as it was approved.  It comes as a sealed memfd: what is read twice is the same twice.
  */
-static enum err_code check_image(const struct signer *s, const struct release *r, int fd,
-	struct err *e)
+static enum err_code check_image(const struct release *r, int fd, struct err *e)
 {
 	struct bytes image;
 	uint8_t digest[SHA256_SIZE];
 
-	enum err_code rc = memfd_map(fd, s->image_max, &image, e);
+	enum err_code rc = memfd_map(fd, SIGNER_IMAGE_MAX, &image, e);
 	if (rc != ERR_OK)
 		return rc;
 	sha256_of(image, digest);
@@ -108,7 +107,7 @@ enum err_code signer_sign_release(struct signer *s, const struct message *in, st
 	if (rc == ERR_OK)
 		rc = check_rollback(s, &set.release, e);
 	if (rc == ERR_OK)
-		rc = check_image(s, &set.release, in->fd, e);
+		rc = check_image(&set.release, in->fd, e);
 	if (rc != ERR_OK)
 		return rc;
 	if (set.release.format == RELEASE_MCUBOOT)

@@ -100,7 +100,7 @@ enum err_code signer_sign_crl(struct signer *s, const struct message *in, struct
 	else
 		rc = check_now(s, f.this_update, e);
 	if (rc == ERR_OK && (f.next_update <= f.this_update ||
-		f.next_update - f.this_update > s->crl_lifetime))
+		f.next_update - f.this_update > SIGNER_CRL_LIFETIME_MAX))
 		rc = err_set(e, ERR_SIGNER_REFUSED, "crl", "next update outside the lifetime");
 	if (rc == ERR_OK)
 		rc = crl_build(&f, s->issuing, s->issuing_cert.der, made, e);
