@@ -179,9 +179,12 @@ enum err_code check_checkpoint(struct check *c, struct bytes note, struct err *e
 		return rc;
 	if (cp.size < n && cp.size > c->good)
 		return fault_range(c, ERR_LOG_EDITED, cp.size, "there are more entries than", e);
-	if (cp.size < n || (c->has_newest && cp.size > c->newest.size))
+	if (cp.size < n)
+		return check_fault(c, ERR_LOG_EDITED, cp.size,
+			"it was put in before a checkpoint that does not cover it", e);
+	if (c->has_newest && cp.size > c->newest.size)
 		return check_fault(c, ERR_LOG_CHECKPOINT, n,
-			"a checkpoint of another size stands before it", e);
+			"a checkpoint is larger than the one that is called the newest", e);
 	c->checkpoints++;
 	if (cp.size > n) {
 		c->doubt = CHECK_SHORT;
@@ -202,21 +205,39 @@ static enum err_code accept(struct check *c, const struct merkle_hash *leaf)
 	return ERR_OK;
 }
 
+/* A line that is no entry: an earlier doubt is the first fault, else this is. */
+static enum err_code unreadable(struct check *c, struct err *e)
+{
+	enum err_code rc = ERR_OK;
+	switch (c->doubt) {
+	case CHECK_ROOT:
+		return decide_root(c, NULL, e);
+	case CHECK_ODD:
+		rc = decide_odd(c, NULL, e);
+		return rc;
+	case CHECK_GAP:
+		return ERR_OK;
+	case CHECK_SHORT:
+	case CHECK_SURE:
+		break;
+	}
+	return check_fault(c, ERR_LOG_EDITED, c->edge.size, "it is not well formed", e);
+}
+
 enum err_code check_entry(struct check *c, struct bytes line, struct err *e)
 {
 	struct entry en;
 	uint64_t n = c->edge.size;
-	if (c->doubt == CHECK_SHORT)
-		return fault_range(c, ERR_LOG_REMOVED, c->doubt_size,
-			"there are fewer entries than", e);
-	if (entry_parse(line, &en, e) != ERR_OK) {
-		if (c->doubt == CHECK_ROOT)
-			return decide_root(c, NULL, e);
-		if (c->doubt == CHECK_ODD)
-			return decide_odd(c, NULL, e);
-		return c->doubt == CHECK_GAP
-			? ERR_OK
-			: check_fault(c, ERR_LOG_EDITED, n, "it is not well formed", e);
+	enum err_code parsed = entry_parse(line, &en, e);
+	if (parsed == ERR_NO_MEMORY)
+		return parsed;
+	if (parsed != ERR_OK)
+		return unreadable(c, e);
+	if (c->doubt == CHECK_SHORT) {
+		if (en.seq == n && same(&en.prev, &c->last))
+			return fault_range(c, ERR_LOG_REMOVED, c->doubt_size,
+				"there are fewer entries than", e);
+		c->doubt = CHECK_SURE; /* and the entry itself says what is missing */
 	}
 	if (c->doubt == CHECK_ROOT)
 		return decide_root(c, en.seq == n ? &en.prev : NULL, e);
@@ -257,11 +278,14 @@ static enum err_code end_sure(struct check *c, const struct merkle_hash *last, s
 	return ERR_OK;
 }
 
-enum err_code check_end(struct check *c, const struct merkle_hash *last, struct err *e)
+enum err_code check_end(struct check *c, uint64_t size, const struct merkle_hash *last,
+	struct err *e)
 {
-	enum err_code rc = ERR_OK;
-	if (c->doubt == CHECK_ODD)
-		rc = decide_odd(c, last, e);
+	/* It speaks of the odd entry when that is the last, else of the newest that fits. */
+	uint64_t n = c->edge.size + (c->doubt == CHECK_ODD ? 1 : 0);
+	if (size != n)
+		last = NULL;
+	enum err_code rc = c->doubt == CHECK_ODD ? decide_odd(c, last, e) : ERR_OK;
 	if (rc != ERR_OK)
 		return rc;
 	switch (c->doubt) {

@@ -8,7 +8,8 @@
  *   SURE --entry does not fit-->        ODD  --next entry, or the end--> edited | removed | ...
  *   SURE --its number is too high-->    ODD  --next entry--> GAP --the missing one--> reordered
  *                                                            GAP --the end--> removed
- *   SURE --checkpoint is larger-->      SHORT --entry--> removed     --the end--> cut off
+ *   SURE --checkpoint is larger-->      SHORT --fitting entry--> removed  --other--> ODD
+ *                                             --the end--> cut off
  *   SURE --checkpoint's root differs--> ROOT  --entry, or the end--> edited: one, or a range
  */
 #ifndef AUDIT_CHECK_H
@@ -39,9 +40,10 @@ MUST_USE enum err_code check_newest(struct check *c, struct bytes note, struct e
 /* The next of either; anything but ERR_OK is the verdict. */
 MUST_USE enum err_code check_entry(struct check *c, struct bytes line, struct err *e);
 MUST_USE enum err_code check_checkpoint(struct check *c, struct bytes note, struct err *e);
-/* Nothing follows.  `last`: what the keeper of the log says is the leaf of its newest entry, NULL
- * when nothing is known. */
-MUST_USE enum err_code check_end(struct check *c, const struct merkle_hash *last, struct err *e);
+/* Nothing follows.  `last`: what the log's own end says is the leaf hash of the last of its `size`
+ * entries, NULL when it says nothing. */
+MUST_USE enum err_code check_end(struct check *c, uint64_t size, const struct merkle_hash *last,
+	struct err *e);
 void check_verdict(const struct check *c, enum err_code rc, struct audit_verdict *out);
 /* A fault that the reader found: names entry `seq`. */
 enum err_code check_fault(struct check *c, enum err_code code, uint64_t seq, const char *why,

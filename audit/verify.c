@@ -110,13 +110,17 @@ static enum err_code read_header(struct lines *l, struct check *c, struct buf *n
 static bool read_end(struct bytes line, uint64_t *n, struct merkle_hash *last)
 {
 	char hex[2 * MERKLE_HASH_SIZE + 1];
+	char again[sizeof(hex)];
 	if (!line_prefix(&line, EXPORT_END) || line.len < sizeof(hex))
 		return false;
 	struct bytes number = bytes_of(line.p, line.len - sizeof(hex));
 	memcpy(hex, line.p + number.len + 1, sizeof(hex) - 1);
 	hex[sizeof(hex) - 1] = '\0';
-	return line.p[number.len] == ' ' && line_number(number, n) &&
-		hex_decode(hex, last->b, sizeof(last->b));
+	if (line.p[number.len] != ' ' || !line_number(number, n) ||
+		!hex_decode(hex, last->b, sizeof(last->b)))
+		return false;
+	hex_encode(last->b, sizeof(last->b), again); /* lower case only */
+	return strcmp(hex, again) == 0;
 }
 
 static enum err_code finish(struct lines *l, struct check *c, struct bytes end, struct err *e)
@@ -125,7 +129,7 @@ static enum err_code finish(struct lines *l, struct check *c, struct bytes end, 
 	uint64_t n = 0;
 	struct bytes more;
 	bool ended = read_end(end, &n, &last);
-	enum err_code rc = check_end(c, ended && n == c->edge.size ? &last : NULL, e);
+	enum err_code rc = check_end(c, n, ended ? &last : NULL, e);
 	if (rc != ERR_OK)
 		return rc;
 	if (!ended || n > c->edge.size)
@@ -193,7 +197,6 @@ struct walk {
 	struct store *s;
 	struct check c;
 	uint64_t size; /* rows handed over */
-	bool any;
 	struct merkle_hash last;
 	struct err *e;
 };
@@ -208,7 +211,6 @@ static enum err_code row_entry(void *arg, uint64_t seq, struct bytes entry,
 	if (w->c.doubt == CHECK_SURE && memcmp(h.b, leaf->b, sizeof(h.b)) != 0)
 		return check_fault(&w->c, ERR_LOG_EDITED, seq,
 			"the hash beside it is of another text", w->e);
-	w->any = true;
 	w->last = *leaf;
 	return check_entry(&w->c, entry, w->e);
 }
@@ -234,7 +236,7 @@ static enum err_code walk_store(struct walk *w)
 	if (rc == ERR_OK)
 		rc = store_log_list(w->s, w->size, UINT64_MAX, row_entry, w, w->e);
 	if (rc == ERR_OK)
-		rc = check_end(&w->c, w->any ? &w->last : NULL, w->e);
+		rc = check_end(&w->c, w->size, w->size > 0 ? &w->last : NULL, w->e);
 	buf_free(&note);
 	return rc;
 }
