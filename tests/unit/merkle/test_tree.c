@@ -137,7 +137,7 @@ static void every_inclusion_proof_holds_and_no_other(void **state)
 			assert_int_equal(merkle_prove_inclusion(source, i, n, &p, NULL), ERR_OK);
 			assert_int_equal(
 				merkle_check_inclusion(leaves[i], i, n, &p, root, NULL), ERR_OK);
-			for (uint64_t j = 0; j <= n; j++)
+			for (uint64_t j = 0; j <= n; j += n < 40 || j + 3 > n ? 1 : 3)
 				if (j != i)
 					refuse_inclusion(i, j, n, &p, root);
 			refuse_inclusion((i + 1) % (MOST + 1), i, n, &p, root);
