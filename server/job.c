@@ -84,6 +84,8 @@ enum err_code job_new(struct keeper *k, struct seat *s, const struct message *m,
 	if (j == NULL || next == NULL) {
 		free(j);
 		free(next);
+		if (m->fd >= 0)
+			(void)close(m->fd);
 		return err_set(e, ERR_NO_MEMORY, "request", "%s", message_name(m->type));
 	}
 	j->seat = s;

@@ -17,4 +17,10 @@ void disk_full(void);
 int disk_count(enum disk_op op);
 bool disk_failed(void);
 
+/*
+ * What would be left after the power went: from now on each file of the database that is synced is
+ * copied, as it is at that moment, into this folder.  NULL: no longer.
+ */
+void disk_mirror(const char *folder);
+
 #endif

@@ -168,9 +168,14 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
+void folder_remove(const char *path)
+{
+	(void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 void realm_remove(struct test_realm *t)
 {
-	(void)nftw(t->realm.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	folder_remove(t->realm.dir);
 	key_free(t->root);
 	key_free(t->issuing);
 	key_free(t->code_signing);

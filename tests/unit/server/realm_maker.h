@@ -38,6 +38,8 @@ void realm_make_store(struct test_realm *t);
 /* A certificate of `profile` for `k`, by `issuer`. */
 void realm_certify(const struct test_realm *t, enum profile profile, const char *name,
 	const struct key *k, const struct key *issuer, struct bytes issuer_cert, struct buf *der);
+/* A folder with all that is in it. */
+void folder_remove(const char *path);
 void realm_remove(struct test_realm *t);
 
 #endif

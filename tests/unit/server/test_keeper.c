@@ -407,6 +407,90 @@ static void a_full_disk_refuses_and_goes_on(void **state)
 	buf_free(&w.spki);
 }
 
+/* ---- the power goes ---- */
+
+#define CUTS 12 /* batches, the power going after each */
+#define CUT_BATCH 6
+
+static uint8_t told[CUTS * CUT_BATCH][SHA256_SIZE]; /* fingerprints that clients were given */
+
+static void copy_file(const char *from_dir, const char *to_dir, const char *name)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	uint8_t piece[65536];
+	ssize_t n;
+	(void)snprintf(from, sizeof(from), "%.200s/%s", from_dir, name);
+	(void)snprintf(to, sizeof(to), "%.200s/%s", to_dir, name);
+	int in = open(from, O_RDONLY | O_CLOEXEC);
+	if (in < 0)
+		return; /* no WAL yet */
+	int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(out >= 0);
+	while ((n = read(in, piece, sizeof(piece))) > 0)
+		assert_int_equal(write(out, piece, (size_t)n), n);
+	close(in);
+	close(out);
+}
+
+static void make_folder(char out[64])
+{
+	static const char template[] = "/tmp/medseal-cut-XXXXXX";
+	memcpy(out, template, sizeof(template));
+	assert_non_null(mkdtemp(out));
+}
+
+/* Only what was synced is left: does it open, does its log hold, is everybody in it? */
+static void check_remains(const char *durable, size_t told_n)
+{
+	char left[64], path[128];
+	struct store *s;
+	struct audit_state log;
+	struct cert_row row;
+	make_folder(left);
+	copy_file(durable, left, "medseal.db");
+	copy_file(durable, left, "medseal.db-wal");
+	(void)snprintf(path, sizeof(path), "%s/medseal.db", left);
+	disk_mirror(NULL);
+	OK(store_open(path, &s, &err));
+	OK(audit_open(s, &keeper->a.log_key, &log, &err));
+	for (size_t i = 0; i < told_n; i++)
+		OK(store_cert_get(s, told[i], &row, &err));
+	store_close(s);
+	disk_mirror(durable);
+	folder_remove(left);
+}
+
+static void a_power_cut_loses_nothing_that_was_told(void **state)
+{
+	(void)state;
+	char durable[64], serial[32];
+	struct message m;
+	struct wish w[CUT_BATCH];
+	size_t told_n = 0;
+	make_folder(durable);
+	copy_file(realm.realm.dir, durable, "medseal.db");
+	copy_file(realm.realm.dir, durable, "medseal.db-wal");
+	disk_mirror(durable);
+	for (int cut = 0; cut < CUTS; cut++) {
+		for (int i = 0; i < CUT_BATCH; i++) {
+			(void)snprintf(serial, sizeof(serial), "CUT-%d-%d", cut, i);
+			w[i] = make_wish(serial);
+			ask_enrol(&worker, &w[i], (uint32_t)i);
+		}
+		assert_true(keeper_round(keeper, 0));
+		for (int i = 0; i < CUT_BATCH; i++) {
+			OK(answer(&worker, &m));
+			sha256_of(m.f[0].bytes, told[told_n++]);
+			buf_free(&w[i].spki);
+		}
+		check_remains(durable, told_n);
+		if (cut % 3 == 0)
+			OK(keeper_checkpoint(keeper, &err));
+	}
+	disk_mirror(NULL);
+	folder_remove(durable);
+}
+
 static void checkpoints_survive_a_failed_commit(void **state)
 {
 	(void)state;
@@ -639,6 +723,7 @@ int main(void)
 		cmocka_unit_test(every_fsync_fails_once),
 		cmocka_unit_test(every_write_fails_once),
 		cmocka_unit_test(a_full_disk_refuses_and_goes_on),
+		cmocka_unit_test(a_power_cut_loses_nothing_that_was_told),
 		cmocka_unit_test(checkpoints_survive_a_failed_commit),
 		cmocka_unit_test(crl_survives_a_failed_commit),
 		cmocka_unit_test(clock_of_1970_refuses_and_goes_on),
