@@ -48,6 +48,34 @@ static void what_is_printed_is_read_back(void **state)
 	buf_free(&b2);
 }
 
+/* The page shows the file that init would write, each line moved in by four spaces. */
+static void the_page_shows_the_defaults(void **state)
+{
+	(void)state;
+	struct config c;
+	struct buf b = buf_new(CONFIG_FILE_MAX), page = buf_new(1 << 20), want = buf_new(1 << 17);
+	char chunk[4096];
+	size_t n;
+	FILE *f = fopen(CONFIG_PAGE, "r");
+	assert_non_null(f);
+	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+		buf_bytes(&page, bytes_of(chunk, n));
+	(void)fclose(f);
+	config_default(&c);
+	(void)snprintf(c.name, sizeof(c.name), "Example Pumps");
+	assert_int_equal(config_print(&c, &b, NULL), ERR_OK);
+	for (size_t i = 0; i < b.len; i++) {
+		if (b.p[i] != '\n' && (i == 0 || b.p[i - 1] == '\n'))
+			buf_str(&want, "    ");
+		buf_u8(&want, b.p[i]);
+	}
+	if (strstr(buf_cstr(&page), buf_cstr(&want)) == NULL)
+		fail_msg("docs/spec/config.md does not show this:\n%s", buf_cstr(&want));
+	buf_free(&b);
+	buf_free(&page);
+	buf_free(&want);
+}
+
 static void what_is_not_said_has_its_default(void **state)
 {
 	(void)state;
@@ -214,6 +242,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_printed_is_read_back),
+		cmocka_unit_test(the_page_shows_the_defaults),
 		cmocka_unit_test(what_is_not_said_has_its_default),
 		cmocka_unit_test(each_mistake_is_named_with_its_line),
 		TEST(a_realm_that_others_may_read_is_refused),
