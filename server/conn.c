@@ -78,14 +78,31 @@ static void watch(struct conn *c, short what)
 		c->state = CONN_CLOSED;
 }
 
+static struct request *new_request(struct worker *w)
+{
+	struct request *r = w->spare;
+	w->spare = NULL;
+	if (r == NULL)
+		r = malloc(sizeof(*r));
+	if (r != NULL) {
+		memset(r, 0, sizeof(*r));
+		r->image_fd = -1;
+	}
+	return r;
+}
+
 static void drop_request(struct conn *c)
 {
-	if (c->request != NULL) {
-		ask_forget(&c->request->ask);
-		serve_forget(c->request);
-		free(c->request);
-		c->request = NULL;
-	}
+	struct request *r = c->request;
+	if (r == NULL)
+		return;
+	ask_forget(&r->ask);
+	serve_forget(r);
+	c->request = NULL;
+	if (c->w->spare == NULL)
+		c->w->spare = r;
+	else
+		free(r);
 }
 
 static void conn_free(struct conn *c)
@@ -202,19 +219,18 @@ static bool take_head(struct conn *c)
 	}
 	if (end == 0)
 		return true;
-	struct request *r = calloc(1, sizeof(*r));
+	struct request *r = new_request(c->w);
 	if (r == NULL) {
 		c->state = CONN_CLOSED;
 		return false;
 	}
-	r->image_fd = -1;
+	c->request = r;
+	c->head_len = end;
 	if (http_head_parse(bytes_of(c->in.p, end), &r->head, &e) != ERR_OK) {
-		free(r);
+		drop_request(c);
 		refuse_and_close(c, &e, NULL);
 		return false;
 	}
-	c->request = r;
-	c->head_len = end;
 	const char *fields = NULL;
 	enum err_code rc = serve_head(c, &fields, &e);
 	if (rc == ERR_OK && r->head.length > r->body_max)

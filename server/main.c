@@ -1,9 +1,11 @@
 /* medseald: reads its options and the realm, binds, and hands over to the parent (server/parent.c). */
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -114,9 +116,11 @@ static enum err_code prepare(const struct options *o, struct parent_start *s, st
 			false, s->passphrase, e);
 	if (rc == ERR_OK)
 		rc = sandbox_become(s->realm->config.user, e);
-	/* The kernel forgets this when the user changes. */
+	/* The kernel forgets the protection when the user changes. */
 	if (rc == ERR_OK)
 		rc = mem_protect_process(e);
+	if (rc == ERR_OK && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		rc = err_sys(e, ERR_SANDBOX, "medseald", errno, "no new privileges");
 	if (rc == ERR_OK)
 		rc = state_dir_lock(s->realm->dir, &s->lock_fd, e);
 	if (rc == ERR_OK)

@@ -154,6 +154,13 @@ static enum err_code start_enrol(struct conn *c, struct err *e)
 	return ERR_OK;
 }
 
+enum err_code serve_setup(struct worker *w, struct err *e)
+{
+	struct bytes ders[] = {peer_issuing_der(), peer_root_der()};
+	w->cacerts = buf_new(REPLY_MAX);
+	return est_reply(ders, 2, &w->cacerts, e);
+}
+
 static enum err_code reply_certs(struct conn *c, const struct bytes *ders, size_t n, struct err *e)
 {
 	struct buf b = buf_new(REPLY_MAX);
@@ -167,10 +174,9 @@ static enum err_code reply_certs(struct conn *c, const struct bytes *ders, size_
 static enum err_code serve_est(struct conn *c, struct err *e)
 {
 	switch (c->request->est) {
-	case EST_CACERTS: {
-		struct bytes ders[] = {peer_issuing_der(), peer_root_der()};
-		return reply_certs(c, ders, 2, e);
-	}
+	case EST_CACERTS:
+		conn_answer(c, 200, EST_REPLY_TYPE, buf_view(&c->w->cacerts), EST_REPLY_FIELDS);
+		return ERR_OK;
 	case EST_CSRATTRS:
 		conn_answer(c, 204, NULL, BYTES_NONE, NULL);
 		return ERR_OK;

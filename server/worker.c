@@ -259,6 +259,8 @@ int worker_run(struct process *p)
 	tls_key_signer(sign, w);
 	enum err_code rc = peer_setup(p->realm, &e);
 	if (rc == ERR_OK)
+		rc = serve_setup(w, &e);
+	if (rc == ERR_OK)
 		rc = open_channels(w, &e);
 	if (rc == ERR_OK)
 		rc = make_events(w, &e);

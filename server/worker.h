@@ -121,6 +121,8 @@ struct worker {
 	unsigned flights;
 	uint32_t next_id;
 
+	struct request *spare; /* one, for the next request */
+	struct buf cacerts;    /* the answer that is the same for everybody */
 	uint8_t scratch[SCRATCH_SIZE];
 };
 
@@ -151,6 +153,8 @@ void serve_request(struct conn *c);
 /* The keeper has answered.  ERR_PROTOCOL: with something that this request did not ask for. */
 MUST_USE enum err_code serve_answer(struct conn *c, const struct message *m, struct err *e);
 void serve_forget(struct request *r);
+/* What can be made once; before the sandbox closes. */
+MUST_USE enum err_code serve_setup(struct worker *w, struct err *e);
 
 /* worker.c */
 void worker_check_stop(struct worker *w);
