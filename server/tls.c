@@ -54,7 +54,7 @@ static bool set_policy(SSL_CTX *c, enum listener l)
 		SSL_OP_NO_TX_CERTIFICATE_COMPRESSION | SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
 	SSL_CTX_set_mode(c, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS |
 		SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_read_ahead(c, 0); /* one read for a flight instead of two a record */
+	SSL_CTX_set_read_ahead(c, 1); /* one read for a flight instead of two a record */
 	return SSL_CTX_set_min_proto_version(c, least) == 1 &&
 		SSL_CTX_set_max_proto_version(c, TLS1_3_VERSION) == 1 &&
 		SSL_CTX_set_num_tickets(c, 0) == 1 && SSL_CTX_set_cipher_list(c, SUITES_1_2) == 1 &&
