@@ -60,7 +60,12 @@ static enum err_code read_maker(struct reader *in, struct maker *out, struct err
 		return err_set(e, ERR_PROTOCOL, "trust", "the list is not well formed");
 	*out = (struct maker){.name = ""};
 	memcpy(out->name, name.p, name.len);
-	return cert_parse(der, &out->cert, e);
+	enum err_code rc = cert_parse(der, &out->cert, e);
+	if (rc == ERR_OK)
+		rc = cert_prepare(&out->cert, e);
+	if (rc != ERR_OK)
+		cert_free(&out->cert);
+	return rc;
 }
 
 enum err_code peer_trust(struct bytes list, struct err *e)
@@ -94,11 +99,23 @@ enum err_code peer_trust(struct bytes list, struct err *e)
 	return ERR_OK;
 }
 
+/* A stranger's certificate must not cost a check against each of a thousand manufacturers. */
+static bool is_named(const struct maker *m, const struct cert *between, size_t between_n,
+	const struct cert *leaf)
+{
+	bool named = cert_names_issuer(leaf, &m->cert);
+	for (size_t i = 0; i < between_n && !named; i++)
+		named = cert_names_issuer(&between[i], &m->cert);
+	return named;
+}
+
 /* One manufacturer after the other: which one it was is part of the answer. */
 static void try_makers(const struct cert *between, size_t between_n, int64_t now, struct peer *p)
 {
 	for (size_t i = 0; i < makers_n; i++) {
 		struct err e;
+		if (!is_named(&makers[i], between, between_n, &p->cert))
+			continue;
 		enum err_code rc = cert_check_chain(&p->cert, between, between_n, &makers[i].cert, 1,
 			now, PROFILE_COUNT, false, ERR_PEER_UNTRUSTED, &e);
 		if (rc == ERR_OK) {

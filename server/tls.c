@@ -197,32 +197,21 @@ const char *tls_reason(void)
 	return text != NULL ? text : "the connection ended";
 }
 
-static enum err_code copy_cert(const X509 *x, struct cert *out, struct err *e)
-{
-	unsigned char *der = NULL;
-	int len = i2d_X509(x, &der);
-	if (len <= 0)
-		return err_set(e, ERR_MALFORMED, "client", "its certificate cannot be read");
-	enum err_code rc = cert_parse(bytes_of(der, (size_t)len), out, e);
-	OPENSSL_free(der);
-	return rc;
-}
-
 enum err_code tls_client(struct tls *t, struct cert *leaf, struct cert between[TLS_BETWEEN_MAX],
 	size_t *between_n, struct err *e)
 {
-	const X509 *x = SSL_get0_peer_certificate(SSL(t));
+	X509 *x = SSL_get0_peer_certificate(SSL(t));
 	*between_n = 0;
 	if (x == NULL)
 		return err_set(e, ERR_NOT_FOUND, "client", "it sent no certificate");
-	enum err_code rc = copy_cert(x, leaf, e);
+	enum err_code rc = cert_from_object(x, leaf, e);
 	if (rc != ERR_OK)
 		return rc;
 	/* On the server's side the chain does not hold the client's own certificate. */
 	const STACK_OF(X509) *chain = SSL_get_peer_cert_chain(SSL(t));
 	int n = chain != NULL ? sk_X509_num(chain) : 0;
 	for (int i = 0; i < n && *between_n < TLS_BETWEEN_MAX; i++)
-		if (copy_cert(sk_X509_value(chain, i), &between[*between_n], NULL) == ERR_OK)
+		if (cert_from_object(sk_X509_value(chain, i), &between[*between_n], NULL) == ERR_OK)
 			(*between_n)++;
 	return ERR_OK;
 }

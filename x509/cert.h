@@ -85,6 +85,12 @@ bool cert_is_ca(const struct cert *c);
 MUST_USE enum err_code cert_to_pem(struct bytes der, struct buf *pem, struct err *e);
 
 /*
+ * Does `c` name `ca` as its issuer?  A quick look that proves nothing: it tells which of many
+ * anchors is worth cert_check_chain.  False unless both are prepared.
+ */
+bool cert_names_issuer(const struct cert *c, const struct cert *ca);
+
+/*
  * Does `leaf` lead to one of `anchors` (through `between`) at time `at`?  `profile`: which purpose
  * the leaf must have (its EKU), PROFILE_COUNT for any.  `direct`: the leaf must be issued by an
  * anchor itself.  Refuses with `refusal`, or ERR_PEER_EXPIRED / ERR_PEER_PURPOSE.

@@ -14,6 +14,12 @@
 /* Certificates between leaf and anchor: two CAs of a manufacturer, and one to spare. */
 #define DEPTH_MAX 3
 
+bool cert_names_issuer(const struct cert *c, const struct cert *ca)
+{
+	return c->x != NULL && ca->x != NULL &&
+		X509_NAME_cmp(X509_get_issuer_name(c->x), X509_get_subject_name(ca->x)) == 0;
+}
+
 /* A new reference to the library's object. */
 static X509 *object_of(const struct cert *c)
 {

@@ -159,6 +159,11 @@ static void a_manufacturers_identity_leads_to_its_lower_ca(void **state)
 	assert_int_equal(idevid.not_after, 253402300799);
 	assert_string_equal(idevid.device_serial, "PUMP-0001");
 	assert_string_equal(idevid.serial, "c8"); /* the zero octet of the sign is not printed */
+	struct err e;
+	assert_int_equal(cert_prepare(&lower, &e), ERR_OK);
+	assert_true(cert_names_issuer(&idevid, &lower));
+	assert_false(cert_names_issuer(&lower, &idevid));
+	assert_false(cert_names_issuer(&lower, &lower));
 	/* the anchor is not self-signed: it is what the maker registered */
 	assert_int_equal(check(&idevid, NULL, &lower, REALM_NOW, PROFILE_COUNT, true), ERR_OK);
 	assert_int_equal(check(&idevid, NULL, &lower, REALM_NOW, PROFILE_DEVICE, true), ERR_PEER_PURPOSE);
