@@ -210,6 +210,6 @@ void args_help(FILE *f, const struct arg *table)
 			table->letter != 0 ? table->letter : ' ', table->letter != 0 ? ", " : " ",
 			table->name, table->value != NULL ? " " : "",
 			table->value != NULL ? table->value : "");
-		fprintf(f, "  %-32s %s%s\n", left, table->help, table->required ? " (needed)" : "");
+		fprintf(f, "  %-34s %s%s\n", left, table->help, table->required ? " (needed)" : "");
 	}
 }

@@ -11,6 +11,7 @@
 
 #define PROGRESS_EVERY_MS 200 /* often enough to be seen moving */
 #define CELL_MAX 100          /* a column with longer text is left to --json */
+#define VALUE_MAX 512         /* so is a longer value: a signed envelope, a PEM text */
 #define COLUMNS_MAX 16        /* of a table; the API's widest object has 11 members */
 
 static bool is_control(const unsigned char *s)
@@ -155,7 +156,10 @@ static void print_object(yyjson_val *v, unsigned depth)
 		indent(depth);
 		if (!yyjson_is_ctn(value)) {
 			print_cell(name, width, false);
-			out_clean(stdout, scalar_text(value, scratch));
+			if (yyjson_get_len(value) > VALUE_MAX && yyjson_is_str(value))
+				printf("(%zu characters; --json shows them)", yyjson_get_len(value));
+			else
+				out_clean(stdout, scalar_text(value, scratch));
 			putchar('\n');
 			continue;
 		}

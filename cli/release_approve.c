@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -154,11 +155,12 @@ static enum err_code ask(struct err *e)
 			"nobody can be asked; --yes-i-have-read says that you have read it");
 	fprintf(tty, "Sign it? [y/N] ");
 	fflush(tty);
+	tcflush(fileno(tty), TCIFLUSH); /* what was typed before the question is no answer to it */
 	if (fgets(answer, sizeof(answer), tty) == NULL)
 		answer[0] = '\0';
 	fclose(tty);
 	if (strcmp(answer, "y\n") != 0 && strcmp(answer, "yes\n") != 0)
-		return err_set(e, ERR_APPROVALS_MISSING, "approve", "you did not sign");
+		return err_set(e, ERR_DECLINED, "approve", "only y or yes signs");
 	return ERR_OK;
 }
 

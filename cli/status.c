@@ -260,6 +260,49 @@ static enum err_code offline(const struct cli *c, const char *dir, struct err *e
 	return rc;
 }
 
+/* One list of the API into the status that is being put together. */
+static enum err_code add_reply(struct client *cl, const char *path, const char *key,
+	yyjson_mut_doc *doc, yyjson_mut_val *o, struct err *e)
+{
+	yyjson_doc *reply = NULL;
+	enum err_code rc = client_json(cl, path, BYTES_NONE, &reply, e);
+
+	if (rc != ERR_OK)
+		return rc;
+	yyjson_mut_obj_add_val(doc, o, key,
+		yyjson_val_mut_copy(doc, yyjson_obj_get(yyjson_doc_get_root(reply), key)));
+	yyjson_doc_free(reply);
+	return ERR_OK;
+}
+
+static enum err_code online(const struct cli *c, struct err *e)
+{
+	struct session s;
+	yyjson_mut_doc *doc;
+	yyjson_mut_val *o;
+	yyjson_doc *reply = NULL;
+	enum err_code rc = session_open(c, &s, e);
+
+	if (rc != ERR_OK)
+		return rc;
+	rc = client_json(s.client, "/v1/status", BYTES_NONE, &reply, e);
+	doc = yyjson_mut_doc_new(NULL);
+	o = yyjson_val_mut_copy(doc, yyjson_doc_get_root(reply));
+	yyjson_doc_free(reply);
+	yyjson_mut_doc_set_root(doc, o);
+	if (rc == ERR_OK)
+		rc = add_reply(s.client, "/v1/operators", "operators", doc, o, e);
+	if (rc == ERR_OK)
+		rc = add_reply(s.client, "/v1/manufacturers", "manufacturers", doc, o, e);
+	if (rc == ERR_OK)
+		rc = add_reply(s.client, "/v1/releases", "releases", doc, o, e);
+	session_close(&s);
+	if (rc == ERR_OK)
+		return out_doc(c, doc, e);
+	yyjson_mut_doc_free(doc);
+	return rc;
+}
+
 static enum err_code run(struct cli *c, const struct arg_operands *o, struct err *e)
 {
 	if (o->n == 1)
@@ -267,7 +310,7 @@ static enum err_code run(struct cli *c, const struct arg_operands *o, struct err
 	if (c->operator_dir == NULL)
 		return err_set(e, ERR_USAGE, "status",
 			"name the realm's folder, or --operator to ask its server");
-	return call_print(c, "/v1/status", BYTES_NONE, e);
+	return online(c, e);
 }
 
 const struct command command_status = {

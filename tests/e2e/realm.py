@@ -15,8 +15,10 @@ import atexit
 import base64
 import json
 import os
+import pty
 import pwd
 import re
+import select
 import secrets
 import shutil
 import signal
@@ -206,6 +208,31 @@ class Realm:
         if check and result.returncode != 0:
             raise Failed(args, result)
         return result
+
+    def terminal(self, args, answers, seconds=60):
+        """Run with a terminal of its own; `answers`: (pattern, line to type) in turn.  Status, text."""
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.chdir(self.top)
+            os.execvpe((self.as_user + args)[0], self.as_user + args, environment())
+        out, answers, end = '', list(answers), time.monotonic() + seconds
+        while time.monotonic() < end:
+            if answers and re.search(answers[0][0], out):
+                time.sleep(0.2)         # what is typed before the question is thrown away
+                os.write(fd, (answers.pop(0)[1] + '\n').encode())
+            if select.select([fd], [], [], 0.1)[0]:
+                try:
+                    piece = os.read(fd, 65536)
+                except OSError:         # the other side is closed
+                    break
+                if not piece:
+                    break
+                out += piece.decode(errors='replace')
+        else:
+            os.kill(pid, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        os.close(fd)
+        return status, out.replace('\r\n', '\n')
 
     def program(self, name):
         return f'{self._bin}/{name}'

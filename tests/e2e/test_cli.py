@@ -33,6 +33,7 @@ def test_status():
     "status asks the server"
     status = R.json('status', by='alice')
     tap.contains(json.dumps(status), 'Test Pumps')
+    tap.equal([o['name'] for o in status['operators']], ['alice', 'bob', 'carol'])
     tap.contains(R.medseal('status', by='bob').stdout, 'Test Pumps')
 
 
@@ -158,6 +159,22 @@ def test_approve():
     R.refused('approvals-missing', 'release', 'publish', STATE['id'], '-o', R.path('early.bundle'), by='alice')
     if os.path.exists(R.path('early.bundle')):
         raise AssertionError('there is a bundle')
+
+
+def test_terminal():
+    "on a terminal the passphrase is asked without echo, and only y signs"
+    word = open(f'{R.secrets}/carol', encoding='utf-8').read().strip()
+    args = [R.program('medseal'), 'release', 'approve', STATE['id'], '--operator',
+            f'{R.operators_dir}/carol']
+    status, text = R.terminal(args, [('assphrase', word), ('Sign it', 'n')])
+    tap.equal(status, 1, text)
+    tap.contains(text, '[declined]')
+    if word in text:
+        raise AssertionError('the passphrase was echoed')
+    tap.equal(len(R.json('release', 'show', STATE['id'], by='alice')['approvals']), 1)
+    status, text = R.terminal(args, [('assphrase', word + 'x')])
+    tap.equal(status, 1, text)
+    tap.contains(text, '[passphrase]')
 
 
 def test_approve_own_copy():
