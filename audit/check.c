@@ -259,15 +259,19 @@ enum err_code check_entry(struct check *c, struct bytes line, struct err *e)
 
 /* ---- the end */
 
+static enum err_code end_short(struct check *c, uint64_t size, struct err *e)
+{
+	char why[100];
+	(void)snprintf(why, sizeof(why),
+		"it and all up to %" PRIu64 " were signed and are not here", size - 1);
+	return check_fault(c, ERR_LOG_CUT, c->edge.size, why, e);
+}
+
 static enum err_code end_sure(struct check *c, const struct merkle_hash *last, struct err *e)
 {
 	uint64_t n = c->edge.size;
-	char why[80];
-	if (c->has_newest && c->newest.size > n) {
-		(void)snprintf(why, sizeof(why), "it and all up to %" PRIu64 " were signed and are "
-			"not here", c->newest.size - 1);
-		return check_fault(c, ERR_LOG_CUT, n, why, e);
-	}
+	if (c->has_newest && c->newest.size > n)
+		return end_short(c, c->newest.size, e);
 	if (last != NULL && n > 0 && !same(last, &c->last))
 		return check_fault(c, ERR_LOG_EDITED, n - 1,
 			"what follows names another text by its hash", e);
@@ -294,8 +298,7 @@ enum err_code check_end(struct check *c, uint64_t size, const struct merkle_hash
 	case CHECK_ROOT:
 		return decide_root(c, last, e);
 	case CHECK_SHORT:
-		return fault_range(c, ERR_LOG_CUT, c->doubt_size, "there are fewer entries than",
-			e);
+		return end_short(c, c->doubt_size, e);
 	case CHECK_SURE:
 	case CHECK_ODD:
 		break;

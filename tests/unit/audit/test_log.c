@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include "tests/unit/audit/log_maker.h"
 
 static enum err_code reopen(struct log_maker *m, struct err *e)
@@ -205,6 +207,135 @@ static void an_export_verifies(void **state)
 	log_maker_end(&m);
 }
 
+/* ---- an export that Medseal did not make (golden/make.py) */
+
+static const char golden_vkey[] =
+	"realm.example/log+7b8b12f2+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
+
+static char *golden_export(void)
+{
+	char path[500];
+	char *text = calloc(1, 10000);
+	(void)snprintf(path, sizeof(path), "%s/golden/export", getenv("TEST_DATA"));
+	FILE *f = fopen(path, "rb");
+	assert_non_null(f);
+	assert_true(fread(text, 1, 9999, f) > 0);
+	assert_int_equal(fclose(f), 0);
+	return text;
+}
+
+/* Put its checkpoints of `size` into the store: each begins with "checkpoint". */
+static void add_golden_note(struct log_maker *m, const char *text, unsigned size)
+{
+	char head[80];
+	(void)snprintf(head, sizeof(head), "checkpoint\nrealm.example/log\n%u\n", size);
+	const char *p = strstr(text, head);
+	assert_non_null(p);
+	p += strlen("checkpoint\n");
+	const char *end = strstr(strstr(p, "\n\n") + 2, "\n\n") + 1;
+	assert_int_equal(store_begin(m->store, NULL), ERR_OK);
+	assert_int_equal(
+		store_checkpoint_add(m->store, size, bytes_of(p, (size_t)(end - p)), NULL), ERR_OK);
+	assert_int_equal(store_commit(m->store, NULL), ERR_OK);
+}
+
+static void the_golden_export_is_made_byte_for_byte(void **state)
+{
+	(void)state;
+	struct log_maker m;
+	struct audit_verdict v;
+	char *golden = golden_export();
+	log_maker_start(&m);
+	assert_int_equal(note_key_parse(golden_vkey, &m.note, NULL), ERR_OK);
+	add_golden_note(&m, golden, 0);
+	for (unsigned i = 0; i < 7; i++) {
+		struct entry en;
+		char object[32];
+		(void)snprintf(object, sizeof(object), "OBJ-%u", i);
+		/* Noon of 1 January 2026 and the days after it. */
+		entry_start(&en, 1767268800 + i * 86400, "test.act", "operator:alice", object);
+		entry_detail(&en, "note", "a \"quoted\" one \\ \xc3\xa4");
+		assert_int_equal(store_begin(m.store, NULL), ERR_OK);
+		assert_int_equal(audit_append(m.store, &m.state, &en, NULL), ERR_OK);
+		assert_int_equal(store_commit(m.store, NULL), ERR_OK);
+		if (i == 2 || i == 4 || i == 6)
+			add_golden_note(&m, golden, i + 1);
+	}
+	char *ours = log_maker_export(&m);
+	assert_string_equal(ours, golden);
+	assert_int_equal(log_maker_verify(&m, golden, strlen(golden), &v, NULL), ERR_OK);
+	assert_int_equal(v.entries, 7);
+	assert_int_equal(v.checkpoints, 4);
+	assert_int_equal(audit_verify_store(m.store, &m.note, &v, NULL), ERR_OK);
+	free(ours);
+	free(golden);
+	log_maker_end(&m);
+}
+
+/* ---- someone writes to the database itself, past the triggers */
+
+static void tamper(struct log_maker *m, const char *sql)
+{
+	sqlite3 *db;
+	store_close(m->store);
+	m->store = NULL;
+	assert_int_equal(sqlite3_open(m->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+		"DROP TRIGGER log_is_fixed; DROP TRIGGER log_kept; DROP TRIGGER log_has_no_gap;"
+		"DROP TRIGGER checkpoint_kept", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_int_equal(store_open(m->path, &m->store, NULL), ERR_OK);
+}
+
+static void what_was_done_to_the_database_is_named(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *sql;
+		enum err_code code;
+		uint64_t seq;
+		bool opens; /* audit_open looks at the newest checkpoint and what is after it */
+	} rows[] = {
+		{"UPDATE log SET entry = CAST(replace(entry, 'alice', 'mallo') AS BLOB) WHERE seq = 4",
+			ERR_LOG_EDITED, 4, true},
+		{"UPDATE log SET entry = CAST(replace(entry, 'alice', 'mallo') AS BLOB) WHERE seq = 9",
+			ERR_LOG_EDITED, 9, false},
+		{"UPDATE log SET leaf = x'00000000000000000000000000000000"
+		 "00000000000000000000000000000000' WHERE seq = 4", ERR_LOG_EDITED, 4, false},
+		{"DELETE FROM log WHERE seq = 4", ERR_LOG_REMOVED, 4, false},
+		{"DELETE FROM log WHERE seq >= 7", ERR_LOG_CUT, 7, false},
+		{"DELETE FROM log", ERR_LOG_CUT, 0, false},
+		{"UPDATE log SET seq = 100 WHERE seq = 4; UPDATE log SET seq = 4 WHERE seq = 5;"
+		 "UPDATE log SET seq = 5 WHERE seq = 100", ERR_LOG_REORDERED, 4, false},
+		{"DELETE FROM checkpoint", ERR_LOG_CHECKPOINT, 0, true},
+		{"UPDATE log SET leaf = (SELECT leaf FROM log WHERE seq = 11) WHERE seq = 11",
+			ERR_OK, 0, true},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct log_maker m;
+		struct audit_verdict v;
+		struct audit_state l;
+		struct err e = {0};
+		log_maker_start(&m);
+		log_maker_append(&m, 4);
+		log_maker_sign(&m);
+		log_maker_append(&m, 4);
+		log_maker_sign(&m);
+		log_maker_append(&m, 4); /* not signed yet */
+		tamper(&m, rows[i].sql);
+		enum err_code rc = audit_verify_store(m.store, &m.note, &v, &e);
+		if (rc != rows[i].code || v.bad_seq != rows[i].seq)
+			print_message("# %s: %s %s %s\n", rows[i].sql, err_name(rc), e.object,
+				e.reason);
+		assert_int_equal(rc, rows[i].code);
+		assert_int_equal(v.bad_seq, rows[i].seq);
+		rc = audit_open(m.store, &m.note, &l, &e);
+		assert_int_equal(rc == ERR_OK, rows[i].opens);
+		log_maker_end(&m);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +348,8 @@ int main(void)
 		cmocka_unit_test(open_refuses_what_was_not_signed),
 		cmocka_unit_test(nothing_is_exported_before_something_is_signed),
 		cmocka_unit_test(an_export_verifies),
+		cmocka_unit_test(the_golden_export_is_made_byte_for_byte),
+		cmocka_unit_test(what_was_done_to_the_database_is_named),
 	};
 	return RUN_TAP(tests);
 }
