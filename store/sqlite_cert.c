@@ -88,14 +88,16 @@ enum err_code store_cert_key_owner(struct store *s, const uint8_t spki_id[SHA256
 	char found_owner[DEVICE_SERIAL_MAX + 1];
 	char name[17];
 	object_hex(spki_id, name);
+	/* The first will do: a key that one device has is given to no other, so all have one owner. */
 	struct query q = query_start(s, Q_CERT_KEY_OWNER,
-		"SELECT device FROM cert WHERE spki_id = ? AND device IS NOT ? LIMIT 1");
+		"SELECT device FROM cert WHERE spki_id = ? LIMIT 1");
 	bind_fixed(&q, spki_id, SHA256_SIZE);
-	bind_text(&q, not_this_device);
 	bool found = query_next(&q);
 	if (found)
 		column_text(&q, found_owner, sizeof(found_owner));
 	enum err_code rc = query_end_one(&q, found, name, e);
+	if (rc == ERR_OK && not_this_device != NULL && strcmp(found_owner, not_this_device) == 0)
+		return err_set(e, ERR_NOT_FOUND, name, "no other device has this key");
 	if (rc == ERR_OK)
 		memcpy(owner, found_owner, sizeof(found_owner));
 	return rc;
