@@ -7,6 +7,7 @@
 
 #include "crypto/ossl.h"
 #include "x509/cert.h"
+#include "x509/direct.h"
 #include "x509/oid.h"
 
 /* 112 bits at least: no SHA-1 or MD5 signature and no RSA under 2048 bits anywhere in a chain. */
@@ -95,6 +96,10 @@ enum err_code cert_check_chain(const struct cert *leaf, const struct cert *betwe
 	size_t between_n, const struct cert *anchors, size_t anchors_n, int64_t at,
 	enum profile profile, bool direct, enum err_code refusal, struct err *e)
 {
+	if (direct && anchors_n == 1) {
+		enum err_code is = cert_check_direct(leaf, anchors, at, refusal, e);
+		return is == ERR_OK ? check_purpose(leaf, profile, e) : is;
+	}
 	X509 *x = object_of(leaf);
 	STACK_OF(X509) *trusted = stack_of(anchors, anchors_n);
 	STACK_OF(X509) *untrusted = stack_of(between, between_n);
