@@ -248,16 +248,17 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
 
 static enum err_code load_provider(struct err *e)
 {
-	static bool loaded;
-	if (loaded)
+	/* Kept for as long as the process lives: each load is a reference that is ours. */
+	static OSSL_PROVIDER *standard, *ours;
+	if (ours != NULL)
 		return ERR_OK;
 	/* The default one is loaded by itself only as long as nobody loads another. */
-	if (OSSL_PROVIDER_load(NULL, "default") == NULL ||
-		OSSL_PROVIDER_add_builtin(NULL, PROVIDER_NAME, provider_init) != 1 ||
-		OSSL_PROVIDER_load(NULL, PROVIDER_NAME) == NULL)
+	standard = OSSL_PROVIDER_load(NULL, "default");
+	if (standard != NULL && OSSL_PROVIDER_add_builtin(NULL, PROVIDER_NAME, provider_init) == 1)
+		ours = OSSL_PROVIDER_load(NULL, PROVIDER_NAME);
+	if (ours == NULL)
 		return err_set(e, ERR_CRYPTO, PROVIDER_NAME, "the provider could not be loaded: %s",
 			ERR_reason_error_string(ERR_get_error()));
-	loaded = true;
 	return ERR_OK;
 }
 
