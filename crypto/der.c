@@ -64,8 +64,8 @@ struct reader der_enter(struct reader *r, unsigned tag)
 struct bytes der_read_integer(struct reader *r)
 {
 	struct bytes v = der_read(r, DER_INTEGER);
-	if (v.len == 0 ||
-		(v.len > 1 && ((v.p[0] == 0 && v.p[1] < 0x80) || (v.p[0] == 0xff && v.p[1] >= 0x80)))) {
+	if (v.len == 0 || (v.len > 1 && ((v.p[0] == 0 && v.p[1] < 0x80) ||
+						(v.p[0] == 0xff && v.p[1] >= 0x80)))) {
 		r->bad = true;
 		return BYTES_NONE;
 	}

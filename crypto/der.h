@@ -66,7 +66,7 @@ void der_write_unsigned(struct buf *b, struct bytes v);
 void der_write_bool(struct buf *b, bool v);
 /* A BIT STRING of whole octets. */
 void der_write_bits(struct buf *b, struct bytes v);
-/* UTCTime through 2049, GeneralizedTime after (RFC 5280 §4.1.2.5); years 1950 to 9999, else bad. */
+/* UTCTime through 2049, then GeneralizedTime (RFC 5280 §4.1.2.5); years 1950 to 9999, else bad. */
 void der_write_time(struct buf *b, int64_t seconds);
 
 #endif

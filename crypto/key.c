@@ -14,7 +14,7 @@
 #define OID_ED25519 "\x2b\x65\x70"
 #define OID_RSA "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"
 
-/* A larger modulus is not even read: its one verification would cost more than a thousand of P-256. */
+/* A larger modulus is not even read: what it costs to check grows with the square of its size. */
 #define RSA_BITS_MAX 8192
 /* Every key in use has 65537; each bit more makes each verification dearer. */
 #define RSA_EXPONENT_OCTETS_MAX 4
@@ -40,8 +40,8 @@ static const struct curve curves[] = {
 #define CURVES (sizeof(curves) / sizeof(curves[0]))
 #define ED25519_SIZE 32
 
-static enum err_code key_new(EVP_PKEY *pkey, enum key_kind kind, struct bytes spki, struct key **out,
-	struct err *e)
+static enum err_code key_new(
+	EVP_PKEY *pkey, enum key_kind kind, struct bytes spki, struct key **out, struct err *e)
 {
 	struct key *k = calloc(1, sizeof(*k));
 	if (k == NULL) {
@@ -118,7 +118,8 @@ enum err_code key_from_spki(struct bytes der, struct key **out, struct err *e)
 	struct bytes oid = der_read(&alg, DER_OID);
 	struct bytes key = der_read_bits(&seq);
 	if (r.bad || seq.bad || alg.bad || reader_left(&seq) != 0)
-		return err_set(e, ERR_KEY_INVALID, "public key", "not a SubjectPublicKeyInfo in DER");
+		return err_set(
+			e, ERR_KEY_INVALID, "public key", "not a SubjectPublicKeyInfo in DER");
 	enum err_code rc = reader_end(&r, e, "public key");
 	if (rc != ERR_OK)
 		return rc;

@@ -106,7 +106,8 @@ static X509_SIG *encrypt(PKCS8_PRIV_KEY_INFO *plain, struct bytes passphrase)
 		SCRYPT_R, SCRYPT_P);
 	if (pbe == NULL)
 		return NULL;
-	X509_SIG *sealed = PKCS8_set0_pbe((const char *)passphrase.p, (int)passphrase.len, plain, pbe);
+	X509_SIG *sealed =
+		PKCS8_set0_pbe((const char *)passphrase.p, (int)passphrase.len, plain, pbe);
 	if (sealed == NULL)
 		X509_ALGOR_free(pbe);
 	return sealed;
@@ -212,7 +213,8 @@ static enum err_code decrypt(struct bytes der, struct bytes passphrase, const ch
 	}
 	if (passphrase.p == NULL || passphrase.len > INT_MAX) {
 		X509_SIG_free(sealed);
-		return err_set(e, ERR_PASSPHRASE, path, "the key is encrypted: a passphrase is needed");
+		return err_set(
+			e, ERR_PASSPHRASE, path, "the key is encrypted: a passphrase is needed");
 	}
 	*out = PKCS8_decrypt(sealed, (const char *)passphrase.p, (int)passphrase.len);
 	X509_SIG_free(sealed);

@@ -1,10 +1,10 @@
-/* Files that hold secrets: written new, durable and for the owner alone; read only when they are so. */
+/* Files that hold secrets: written new, durable, for the owner alone; read only when they are so. */
 #ifndef CRYPTO_KEY_FILE_H
 #define CRYPTO_KEY_FILE_H
 
 #include "base/bytes.h"
 
-/* A new file of mode 0600, fsynced with its folder; ERR_EXISTS, and nothing left behind on error. */
+/* A new file of mode 0600, fsynced with its folder; ERR_EXISTS; nothing is left behind on error. */
 MUST_USE enum err_code key_file_write(const char *path, struct bytes data, struct err *e);
 /*
  * Append the content of a regular file of at most `max` bytes to `out` (a secret buffer).

@@ -23,8 +23,8 @@ struct sign_alg {
 #define PSS(md, salt)                                                                              \
 	BYTES("\x30\x41\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a\x30\x34\xa0\x0f\x30\x0d"       \
 	      "\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02" md "\x05\x00\xa1\x1c\x30\x1a\x06\x09\x2a" \
-	      "\x86\x48\x86\xf7\x0d\x01\x01\x08\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02" md \
-	      "\x05\x00\xa2\x03\x02\x01" salt)
+	      "\x86\x48\x86\xf7\x0d\x01\x01\x08\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04"       \
+	      "\x02" md "\x05\x00\xa2\x03\x02\x01" salt)
 
 static const struct sign_alg table[] = {
 	/* RFC 5758 §3.2: parameters absent */
@@ -117,8 +117,9 @@ static enum err_code ed25519_sign(const struct key *k, struct bytes data, struct
 	uint8_t out[SIGNATURE_MAX];
 	size_t len = sizeof(out);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok = ctx != NULL && EVP_DigestSignInit_ex(ctx, NULL, NULL, NULL, NULL, k->pkey, NULL) == 1 &&
-		EVP_DigestSign(ctx, out, &len, data.p, data.len) == 1;
+	bool ok = ctx != NULL &&
+		  EVP_DigestSignInit_ex(ctx, NULL, NULL, NULL, NULL, k->pkey, NULL) == 1 &&
+		  EVP_DigestSign(ctx, out, &len, data.p, data.len) == 1;
 	EVP_MD_CTX_free(ctx);
 	if (!ok)
 		return ossl_err(e, ERR_CRYPTO, "key", "it did not sign");
@@ -140,7 +141,8 @@ enum err_code key_sign(const struct key *k, struct bytes data, struct buf *sig, 
 	const struct sign_alg *a = sign_alg_of(k);
 	if (!k->is_private || a == NULL)
 		return err_set(e, ERR_KEY_ALGORITHM, "key", "%s",
-			k->is_private ? "Medseal does not sign with RSA" : "it is only a public key");
+			k->is_private ? "Medseal does not sign with RSA"
+				      : "it is only a public key");
 	if (a->family == FAMILY_ED25519)
 		return ed25519_sign(k, data, sig, e);
 	uint8_t digest[DIGEST_MAX];
@@ -214,8 +216,8 @@ enum err_code sign_alg_verify(const struct sign_alg *a, const struct key *k, str
 	struct bytes sig, enum err_code refusal, struct err *e)
 {
 	if (!family_fits(a->family, k->kind))
-		return err_set(e, ERR_SIG_ALGORITHM, "signature", "%s with a key of type %s", a->name,
-			key_type_name(k));
+		return err_set(e, ERR_SIG_ALGORITHM, "signature", "%s with a key of type %s",
+			a->name, key_type_name(k));
 	if (sig.len == 0 || sig.len > SIGNATURE_MAX)
 		return err_set(e, refusal, "signature", "%zu bytes", sig.len);
 	if (data.p == NULL)

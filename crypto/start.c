@@ -23,7 +23,8 @@ static EVP_PKEY *curve_new(const char *name)
 	EVP_PKEY *pkey = NULL;
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
 	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)name, 0),
+		OSSL_PARAM_construct_utf8_string(
+			OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)name, 0),
 		OSSL_PARAM_construct_end(),
 	};
 	if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
@@ -35,7 +36,8 @@ static EVP_PKEY *curve_new(const char *name)
 
 static void fetch_all(void)
 {
-	(void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
+	(void)OPENSSL_init_crypto(
+		OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
 	for (int i = 0; i < OSSL_MD_COUNT; i++)
 		mds[i] = EVP_MD_fetch(NULL, md_names[i], NULL);
 	for (int i = 0; i < OSSL_CURVE_COUNT; i++)

@@ -145,7 +145,8 @@ static bool is_dns_name(const char *s)
 	if (strlen(s) > DNS_NAME_MAX)
 		return false;
 	for (; *s != '\0'; s++) {
-		bool alnum = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9');
+		bool alnum = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
+			     (*s >= '0' && *s <= '9');
 		if (*s == '.' && (label == 0 || s[-1] == '-'))
 			return false;
 		if (*s != '.' && !alnum && (*s != '-' || label == 0))
@@ -166,7 +167,8 @@ static enum err_code write_names(struct buf *b, const char *const *names, struct
 		ASN1_OCTET_STRING *ip = a2i_IPADDRESS(names[i]);
 		if (ip != NULL)
 			der_write(&value, DER_CONTEXT_PRIMITIVE(SAN_IP),
-				bytes_of(ASN1_STRING_get0_data(ip), (size_t)ASN1_STRING_length(ip)));
+				bytes_of(
+					ASN1_STRING_get0_data(ip), (size_t)ASN1_STRING_length(ip)));
 		else if (i < NAMES_MAX && is_dns_name(names[i]))
 			der_write(&value, DER_CONTEXT_PRIMITIVE(SAN_DNS), bytes_str(names[i]));
 		else
@@ -278,7 +280,8 @@ static enum err_code write_tbs(struct buf *b, const struct cert_fields *f,
 	if (subject.bad)
 		rc = refuse(e, "O and CN are clean text of 1 to 64 bytes");
 	else if (!issuer->self && bytes_equal(buf_view(&subject), issuer->name))
-		rc = refuse(e, "subject and issuer have the same name"); /* it would pass for a root */
+		rc = refuse(
+			e, "subject and issuer have the same name"); /* it would pass for a root */
 	else
 		rc = write_extensions(b, f, row, issuer, e);
 	der_close(b, tbs);
@@ -292,7 +295,8 @@ static enum err_code check_subject_key(const struct cert_fields *f, struct err *
 	struct key *k = NULL;
 	enum err_code rc = key_from_spki(f->spki, &k, e);
 	if (rc == ERR_OK)
-		rc = alg_admit_key(k, f->profile == PROFILE_DEVICE ? ALG_USE_DEVICE : ALG_USE_OPERATOR,
+		rc = alg_admit_key(k,
+			f->profile == PROFILE_DEVICE ? ALG_USE_DEVICE : ALG_USE_OPERATOR,
 			f->not_before, e);
 	key_free(k);
 	return rc;

@@ -1,4 +1,4 @@
-/* Does a certificate lead to an anchor (RFC 5280 §6.1)?  The library walks; the purposes are ours. */
+/* Does a certificate lead to an anchor (RFC 5280 §6.1)?  The library walks, we see to purposes. */
 #include <string.h>
 
 #include <openssl/err.h>
@@ -84,11 +84,13 @@ static enum err_code walk(X509_STORE_CTX *ctx, const struct cert *leaf, int64_t 
 		return err_set(e, ERR_PEER_EXPIRED, leaf->common_name, "%s",
 			X509_verify_cert_error_string(why));
 	if (rc != 1)
-		return err_set(e, refusal, leaf->common_name, "%s", X509_verify_cert_error_string(why));
+		return err_set(
+			e, refusal, leaf->common_name, "%s", X509_verify_cert_error_string(why));
 	/* The anchor itself, presented as a leaf, proves nothing about whoever presents it. */
 	if (length < 2 || (direct && length != 2))
 		return err_set(e, refusal, leaf->common_name, "%s",
-			length < 2 ? "it is the anchor itself" : "it was not issued by an anchor itself");
+			length < 2 ? "it is the anchor itself"
+				   : "it was not issued by an anchor itself");
 	return ERR_OK;
 }
 

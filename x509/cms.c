@@ -235,7 +235,8 @@ enum err_code cms_check_digest(struct bytes der, const uint8_t digest[SHA256_SIZ
 	rc = flaw != NULL ? ossl_err(e, refusal, "CMS", flaw) : cert_from_object(signer, &c, e);
 	/* The library reads a key in more spellings than DER has; spki_id must name one key. */
 	if (rc == ERR_OK && cert_key(&c, &k, e) != ERR_OK)
-		rc = err_set(e, refusal, "CMS", "the signer's public key is not one we use, in DER");
+		rc = err_set(
+			e, refusal, "CMS", "the signer's public key is not one we use, in DER");
 	key_free(k);
 	if (rc == ERR_OK)
 		*signer_out = c;

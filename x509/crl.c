@@ -101,7 +101,8 @@ enum err_code crl_build(const struct crl_fields *f, const struct key *issuer_key
 	size_t start = out.len;
 	enum err_code rc = cert_view_parse(issuer_cert_der, &issuer, e);
 	if (rc == ERR_OK && alg == NULL)
-		rc = err_set(e, ERR_KEY_ALGORITHM, "revocation list", "Medseal does not sign with RSA");
+		rc = err_set(
+			e, ERR_KEY_ALGORITHM, "revocation list", "Medseal does not sign with RSA");
 	if (rc == ERR_OK && f->next_update <= f->this_update)
 		rc = err_set(e, ERR_SIGNER_REFUSED, "revocation list", "it would never be valid");
 	if (rc == ERR_OK)
@@ -186,7 +187,8 @@ static enum err_code parse(struct bytes der, struct crl_view *v, struct err *e)
 	struct bytes outer_alg = der_read_whole(&crl, DER_SEQUENCE);
 	v->sig = der_read_bits(&crl);
 	if (r.bad || crl.bad || reader_left(&crl) != 0 || !bytes_equal(outer_alg, v->sig_alg))
-		return err_set(e, ERR_MALFORMED, "revocation list", "not a CRL in DER (RFC 5280 5.1)");
+		return err_set(
+			e, ERR_MALFORMED, "revocation list", "not a CRL in DER (RFC 5280 5.1)");
 	return reader_end(&r, e, "revocation list");
 }
 

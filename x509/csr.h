@@ -21,9 +21,11 @@ struct csr {
 	struct buf san;     /* DER GeneralNames that were asked for; empty: none */
 	char common_name[CERT_NAME_MAX + 1];
 	char device_serial[DEVICE_SERIAL_MAX + 1];
-	struct buf challenge; /* challengePassword (RFC 2985 §5.4.1, RFC 7030 §3.5); empty: none */
-	enum err_code subject_flaw; /* what csr_check says of the subject and of what is asked for: */
-	enum err_code request_flaw; /* ERR_OK, ERR_CSR_SUBJECT or ERR_CSR_EXTENSION */
+	/* challengePassword (RFC 2985 §5.4.1, RFC 7030 §3.5); empty: none */
+	struct buf challenge;
+	/* What csr_check will say of the subject and of what is asked for, or ERR_OK. */
+	enum err_code subject_flaw;
+	enum err_code request_flaw;
 };
 
 /* Takes the request apart; ERR_CSR_FORM, ERR_CSR_TRAILING, or ERR_LIMIT over CSR_DER_MAX. */

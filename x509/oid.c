@@ -14,7 +14,8 @@ static bool write_arc(arc v, uint8_t out[OID_MAX], size_t *n)
 		return false;
 	for (size_t i = 0; i < octets; i++) {
 		unsigned shift = (unsigned)(7 * (octets - 1 - i));
-		out[*n + i] = (uint8_t)(((unsigned)(v >> shift) & 0x7f) | (i + 1 < octets ? 0x80 : 0));
+		out[*n + i] =
+			(uint8_t)(((unsigned)(v >> shift) & 0x7f) | (i + 1 < octets ? 0x80 : 0));
 	}
 	*n += octets;
 	return true;

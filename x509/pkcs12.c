@@ -68,7 +68,8 @@ enum err_code cert_save_pkcs12(const struct key *k, struct bytes cert_der,
 			NID_aes_256_cbc, ITERATIONS, ITERATIONS, 0);
 	if (rc == ERR_OK)
 		rc = p12 != NULL ? write_out(p12, path, e)
-				 : ossl_err(e, ERR_CRYPTO, path, "no PKCS#12 of this key and certificate");
+				 : ossl_err(e, ERR_CRYPTO, path,
+					   "no PKCS#12 of this key and certificate");
 	PKCS12_free(p12);
 	sk_X509_pop_free(chain, X509_free);
 	X509_free(x);

@@ -73,8 +73,8 @@ void profile_print(struct buf *out)
 	for (size_t i = 0; i < PROFILE_COUNT; i++) {
 		const struct profile_row *r = &rows[i];
 		buf_printf(out, "%s by %s for %lld d, backdated %lld s, %s", r->name,
-			rows[r->issuer].name, (long long)(r->lifetime / DAY), (long long)r->backdate,
-			r->ca ? "CA" : "no CA");
+			rows[r->issuer].name, (long long)(r->lifetime / DAY),
+			(long long)r->backdate, r->ca ? "CA" : "no CA");
 		if (r->path_len >= 0)
 			buf_printf(out, " pathLen %d", r->path_len);
 		buf_str(out, ", usage");

@@ -39,7 +39,7 @@ bool ext_has_purpose(struct bytes extensions, struct bytes oid);
 /* keyUsage's first octet (OpenSSL's KU_* bits); 0 when absent. */
 unsigned ext_key_usage(struct bytes extensions);
 
-/* Key identifier: the first 160 bits of SHA-256 over the key's BIT STRING (RFC 7093 §2, method 1). */
+/* Key identifier: the first 160 bits of SHA-256 over the key's BIT STRING (RFC 7093 §2, 1). */
 #define KEY_IDENTIFIER_SIZE 20
 MUST_USE bool spki_key_identifier(struct bytes spki, uint8_t out[KEY_IDENTIFIER_SIZE]);
 /* A CA's own subjectKeyIdentifier, or what it would be. */

@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			cert_free(&certs[--n]);
 	}
 	/* Nobody made a signature over this digest. */
-	if (cms_check_digest(bytes_of(data, size), digest, &signer, ERR_BUNDLE_SIGNATURE, &e) == ERR_OK)
+	if (cms_check_digest(bytes_of(data, size), digest, &signer, ERR_BUNDLE_SIGNATURE, &e) ==
+		ERR_OK)
 		abort();
 	return 0;
 }

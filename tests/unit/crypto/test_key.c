@@ -104,7 +104,8 @@ static void wrong_passphrases_and_damaged_files_are_told_apart(void **state)
 	assert_int_equal(key_save(k, path, bytes_str("short"), &e), ERR_PASSPHRASE_WEAK);
 	assert_int_equal(key_save(k, path, bytes_str(good), NULL), ERR_OK);
 	assert_int_equal(key_save(k, path, bytes_str(good), &e), ERR_EXISTS);
-	assert_int_equal(key_load(path, bytes_str("correct horse batterz"), &out, &e), ERR_PASSPHRASE);
+	assert_int_equal(
+		key_load(path, bytes_str("correct horse batterz"), &out, &e), ERR_PASSPHRASE);
 	assert_int_equal(key_load(path, BYTES_NONE, &out, &e), ERR_PASSPHRASE);
 
 	assert_int_equal(truncate(path, 200), 0);
@@ -312,12 +313,96 @@ static void an_ordinary_key_is_no_test_key(void **state)
 
 /* The public half of MCUboot's root-ec-p256.pem. */
 static const uint8_t mcuboot_p256[] = {
-	0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
-	0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
-	0x04, 0x2a, 0xcb, 0x40, 0x3c, 0xe8, 0xfe, 0xed, 0x5b, 0xa4, 0x49, 0x95, 0xa1, 0xa9, 0x1d, 0xae,
-	0xe8, 0xdb, 0xbe, 0x19, 0x37, 0xcd, 0x14, 0xfb, 0x2f, 0x24, 0x57, 0x37, 0xe5, 0x95, 0x39, 0x88,
-	0xd9, 0x94, 0xb9, 0xd6, 0x5a, 0xeb, 0xd7, 0xcd, 0xd5, 0x30, 0x8a, 0xd6, 0xfe, 0x48, 0xb2, 0x4a,
-	0x6a, 0x81, 0x0e, 0xe5, 0xf0, 0x7d, 0x8b, 0x68, 0x34, 0xcc, 0x3a, 0x6a, 0xfc, 0x53, 0x8e, 0xfa,
+	0x30,
+	0x59,
+	0x30,
+	0x13,
+	0x06,
+	0x07,
+	0x2a,
+	0x86,
+	0x48,
+	0xce,
+	0x3d,
+	0x02,
+	0x01,
+	0x06,
+	0x08,
+	0x2a,
+	0x86,
+	0x48,
+	0xce,
+	0x3d,
+	0x03,
+	0x01,
+	0x07,
+	0x03,
+	0x42,
+	0x00,
+	0x04,
+	0x2a,
+	0xcb,
+	0x40,
+	0x3c,
+	0xe8,
+	0xfe,
+	0xed,
+	0x5b,
+	0xa4,
+	0x49,
+	0x95,
+	0xa1,
+	0xa9,
+	0x1d,
+	0xae,
+	0xe8,
+	0xdb,
+	0xbe,
+	0x19,
+	0x37,
+	0xcd,
+	0x14,
+	0xfb,
+	0x2f,
+	0x24,
+	0x57,
+	0x37,
+	0xe5,
+	0x95,
+	0x39,
+	0x88,
+	0xd9,
+	0x94,
+	0xb9,
+	0xd6,
+	0x5a,
+	0xeb,
+	0xd7,
+	0xcd,
+	0xd5,
+	0x30,
+	0x8a,
+	0xd6,
+	0xfe,
+	0x48,
+	0xb2,
+	0x4a,
+	0x6a,
+	0x81,
+	0x0e,
+	0xe5,
+	0xf0,
+	0x7d,
+	0x8b,
+	0x68,
+	0x34,
+	0xcc,
+	0x3a,
+	0x6a,
+	0xfc,
+	0x53,
+	0x8e,
+	0xfa,
 	0xc1,
 };
 
@@ -325,7 +410,8 @@ static void a_published_test_key_is_known(void **state)
 {
 	(void)state;
 	struct key *k = NULL;
-	assert_int_equal(key_from_spki(bytes_of(mcuboot_p256, sizeof(mcuboot_p256)), &k, NULL), ERR_OK);
+	assert_int_equal(
+		key_from_spki(bytes_of(mcuboot_p256, sizeof(mcuboot_p256)), &k, NULL), ERR_OK);
 	assert_non_null(test_key_source(k));
 	assert_non_null(strstr(test_key_source(k), "mcuboot root-ec-p256"));
 	key_free(k);
@@ -338,9 +424,10 @@ static void a_published_test_key_is_not_loaded(void **state)
 	uint8_t secret[32];
 	struct key *out = NULL;
 	struct err e;
-	assert_true(hex_decode("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", secret,
-		sizeof(secret)));
-	struct key *k = key_wrap(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret, sizeof(secret)));
+	assert_true(hex_decode("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+		secret, sizeof(secret)));
+	struct key *k = key_wrap(
+		EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret, sizeof(secret)));
 	assert_non_null(k);
 	assert_int_equal(key_save(k, path, bytes_str(good), NULL), ERR_OK);
 	assert_int_equal(key_load(path, bytes_str(good), &out, &e), ERR_TEST_KEY);
@@ -352,24 +439,25 @@ static void a_published_test_key_is_not_loaded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_key_comes_back_from_its_file, make_folder,
-			remove_folder),
-		cmocka_unit_test_setup_teardown(the_file_is_scrypt_and_aes, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(
+			a_key_comes_back_from_its_file, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(
+			the_file_is_scrypt_and_aes, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(wrong_passphrases_and_damaged_files_are_told_apart,
 			make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(a_file_others_may_read_is_refused, make_folder,
-			remove_folder),
+		cmocka_unit_test_setup_teardown(
+			a_file_others_may_read_is_refused, make_folder, remove_folder),
 		cmocka_unit_test(a_private_key_comes_out_as_der),
-		cmocka_unit_test_setup_teardown(a_public_key_is_no_private_key, make_folder,
-			remove_folder),
+		cmocka_unit_test_setup_teardown(
+			a_public_key_is_no_private_key, make_folder, remove_folder),
 		cmocka_unit_test(the_librarys_encoding_is_understood),
 		cmocka_unit_test(a_bad_public_key_is_refused),
 		cmocka_unit_test(an_rsa_key_beyond_all_measure_is_refused_unread),
 		cmocka_unit_test(a_strangers_key_object_is_taken_or_freed),
 		cmocka_unit_test(an_ordinary_key_is_no_test_key),
 		cmocka_unit_test(a_published_test_key_is_known),
-		cmocka_unit_test_setup_teardown(a_published_test_key_is_not_loaded, make_folder,
-			remove_folder),
+		cmocka_unit_test_setup_teardown(
+			a_published_test_key_is_not_loaded, make_folder, remove_folder),
 	};
 	return RUN_TAP(tests);
 }

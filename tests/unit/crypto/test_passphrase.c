@@ -163,7 +163,8 @@ static void the_terminal_is_asked_without_echo(void **state)
 	assert_int_equal(in_session("hunter2hunter2\n", false, screen, sizeof(screen)), ERR_OK);
 	assert_non_null(strstr(screen, "Passphrase: "));
 	assert_null(strstr(screen, "hunter2"));
-	assert_int_equal(in_session("hunter2hunter2\nhunter2hunter2\n", true, screen, sizeof(screen)),
+	assert_int_equal(
+		in_session("hunter2hunter2\nhunter2hunter2\n", true, screen, sizeof(screen)),
 		ERR_OK);
 	assert_null(strstr(screen, "hunter2"));
 	assert_non_null(strstr(screen, "Once more"));
@@ -173,10 +174,12 @@ static void two_different_answers_are_refused(void **state)
 {
 	(void)state;
 	char screen[256];
-	assert_int_equal(in_session("hunter2hunter2\nhunter3hunter3\n", true, screen, sizeof(screen)),
+	assert_int_equal(
+		in_session("hunter2hunter2\nhunter3hunter3\n", true, screen, sizeof(screen)),
 		ERR_PASSPHRASE);
 	assert_int_equal(in_session("\n", false, screen, sizeof(screen)), ERR_PASSPHRASE);
-	assert_int_equal(in_session("hunter2hunter2\003", false, screen, sizeof(screen)), ERR_PASSPHRASE);
+	assert_int_equal(
+		in_session("hunter2hunter2\003", false, screen, sizeof(screen)), ERR_PASSPHRASE);
 }
 
 int main(void)

@@ -27,21 +27,26 @@ static void what_was_signed_verifies_and_nothing_else_does(void **state)
 		struct err e;
 		assert_int_equal(key_sign(k, bytes_str("dose 5 ml"), &sig, NULL), ERR_OK);
 		struct bytes s = buf_view(&sig);
-		assert_int_equal(key_verify(k, bytes_str("dose 5 ml"), s, ERR_CSR_SIGNATURE, &e), ERR_OK);
+		assert_int_equal(
+			key_verify(k, bytes_str("dose 5 ml"), s, ERR_CSR_SIGNATURE, &e), ERR_OK);
 		assert_int_equal(key_verify(k, bytes_str("dose 50 ml"), s, ERR_CSR_SIGNATURE, &e),
 			ERR_CSR_SIGNATURE);
-		assert_int_equal(key_verify(other, bytes_str("dose 5 ml"), s, ERR_BUNDLE_SIGNATURE, &e),
+		assert_int_equal(
+			key_verify(other, bytes_str("dose 5 ml"), s, ERR_BUNDLE_SIGNATURE, &e),
 			ERR_BUNDLE_SIGNATURE);
 		for (size_t at = 0; at < s.len; at++) {
 			sig.p[at] ^= 0x10;
-			assert_int_equal(key_verify(k, bytes_str("dose 5 ml"), s, ERR_CSR_SIGNATURE, &e),
+			assert_int_equal(
+				key_verify(k, bytes_str("dose 5 ml"), s, ERR_CSR_SIGNATURE, &e),
 				ERR_CSR_SIGNATURE);
 			sig.p[at] ^= 0x10;
 		}
-		assert_int_equal(key_verify(k, bytes_str("dose 5 ml"), BYTES_NONE, ERR_CSR_SIGNATURE, &e),
+		assert_int_equal(
+			key_verify(k, bytes_str("dose 5 ml"), BYTES_NONE, ERR_CSR_SIGNATURE, &e),
 			ERR_CSR_SIGNATURE);
 		buf_u8(&sig, 0);
-		assert_int_equal(key_verify(k, bytes_str("dose 5 ml"), buf_view(&sig), ERR_CSR_SIGNATURE, &e),
+		assert_int_equal(key_verify(k, bytes_str("dose 5 ml"), buf_view(&sig),
+					 ERR_CSR_SIGNATURE, &e),
 			ERR_CSR_SIGNATURE);
 		buf_free(&sig);
 		key_free(other);
@@ -57,8 +62,8 @@ static void a_signature_is_appended(void **state)
 	buf_str(&out, "before");
 	assert_int_equal(key_sign(k, BYTES_NONE, &out, NULL), ERR_OK);
 	assert_memory_equal(out.p, "before", 6);
-	assert_int_equal(key_verify(k, BYTES_NONE, bytes_of(out.p + 6, out.len - 6), ERR_CSR_SIGNATURE,
-				 NULL),
+	assert_int_equal(key_verify(k, BYTES_NONE, bytes_of(out.p + 6, out.len - 6),
+				 ERR_CSR_SIGNATURE, NULL),
 		ERR_OK);
 	buf_free(&out);
 	key_free(k);
@@ -74,8 +79,10 @@ static void a_digest_and_its_data_give_the_same_signature_check(void **state)
 	struct err e;
 	sha256_of(bytes_str("image"), digest);
 	assert_int_equal(key_sign_digest(k, digest, &sig, NULL), ERR_OK);
-	assert_int_equal(key_verify(k, bytes_str("image"), buf_view(&sig), ERR_CSR_SIGNATURE, &e), ERR_OK);
-	assert_int_equal(key_verify_digest(k, digest, buf_view(&sig), ERR_IMG_SIGNATURE, &e), ERR_OK);
+	assert_int_equal(
+		key_verify(k, bytes_str("image"), buf_view(&sig), ERR_CSR_SIGNATURE, &e), ERR_OK);
+	assert_int_equal(
+		key_verify_digest(k, digest, buf_view(&sig), ERR_IMG_SIGNATURE, &e), ERR_OK);
 	digest[0] ^= 1;
 	assert_int_equal(key_verify_digest(k, digest, buf_view(&sig), ERR_IMG_SIGNATURE, &e),
 		ERR_IMG_SIGNATURE);
@@ -113,7 +120,8 @@ static void rsa_signatures_are_checked_by_their_named_algorithm(void **state)
 		EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 		assert_int_equal(EVP_DigestSignInit(ctx, &pctx, EVP_sha256(), NULL, pkey), 1);
 		if (pss) {
-			assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING), 1);
+			assert_int_equal(
+				EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING), 1);
 			assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, 32), 1);
 		}
 		assert_int_equal(EVP_DigestSign(ctx, sig, &len, (const uint8_t *)"abc", 3), 1);
@@ -127,12 +135,13 @@ static void rsa_signatures_are_checked_by_their_named_algorithm(void **state)
 		assert_int_equal(sign_alg_verify(a, k, bytes_str("abc"), bytes_of(sig, len),
 					 ERR_CSR_SIGNATURE, &e),
 			pss ? ERR_CSR_SIGNATURE : ERR_OK);
-		assert_int_equal(key_verify(k, bytes_str("abc"), bytes_of(sig, len), ERR_CSR_SIGNATURE, &e),
+		assert_int_equal(
+			key_verify(k, bytes_str("abc"), bytes_of(sig, len), ERR_CSR_SIGNATURE, &e),
 			ERR_KEY_ALGORITHM);
 		/* never with another family's algorithm */
 		struct key *ec = make(KEY_P256);
-		assert_int_equal(sign_alg_verify(sign_alg_of(ec), k, bytes_str("abc"), bytes_of(sig, len),
-					 ERR_CSR_SIGNATURE, &e),
+		assert_int_equal(sign_alg_verify(sign_alg_of(ec), k, bytes_str("abc"),
+					 bytes_of(sig, len), ERR_CSR_SIGNATURE, &e),
 			ERR_SIG_ALGORITHM);
 		key_free(ec);
 		key_free(k);
@@ -145,8 +154,10 @@ static void weak_and_unknown_algorithms_have_no_row(void **state)
 	(void)state;
 	static const struct bytes refused[] = {
 		/* sha1WithRSAEncryption, md5WithRSAEncryption, ecdsa-with-SHA1 */
-		{(const uint8_t *)"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05\x05\x00", 15},
-		{(const uint8_t *)"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x04\x05\x00", 15},
+		{(const uint8_t *)"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05\x05\x00",
+			15},
+		{(const uint8_t *)"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x04\x05\x00",
+			15},
 		{(const uint8_t *)"\x30\x09\x06\x07\x2a\x86\x48\xce\x3d\x04\x01", 11},
 		{(const uint8_t *)"\x30\x00", 2},
 		{(const uint8_t *)"", 0},

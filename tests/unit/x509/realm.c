@@ -36,8 +36,8 @@ enum err_code realm_issue(const struct cert_fields *f, const struct realm_cert *
 	struct buf *der, struct err *e)
 {
 	*der = buf_new(CERT_DER_MAX);
-	return cert_build(f, issuer->key, f->profile == PROFILE_ROOT ? BYTES_NONE : buf_view(&issuer->der),
-		der, e);
+	return cert_build(f, issuer->key,
+		f->profile == PROFILE_ROOT ? BYTES_NONE : buf_view(&issuer->der), der, e);
 }
 
 static void make(struct realm_cert *c, enum profile p, const struct realm_cert *issuer)
@@ -129,7 +129,8 @@ static void become_openssl(const struct folder *f, char *arguments, int output)
 	size_t n = 1;
 	while (arguments != NULL && n < ARGUMENTS_MAX)
 		argv[n++] = strsep(&arguments, " ");
-	if (chdir(f->path) == 0 && dup2(output, STDOUT_FILENO) >= 0 && dup2(output, STDERR_FILENO) >= 0)
+	if (chdir(f->path) == 0 && dup2(output, STDOUT_FILENO) >= 0 &&
+		dup2(output, STDERR_FILENO) >= 0)
 		(void)execv("/usr/bin/openssl", argv);
 	_exit(127);
 }

@@ -27,7 +27,7 @@ struct realm {
 int realm_make(void **state);
 int realm_drop(void **state);
 
-/* Fields that the profile allows, for `k` as the subject's key; `spki` is filled and kept by the caller. */
+/* Fields that the profile allows, for `k` as the subject's key; `spki` is filled for the caller. */
 struct cert_fields realm_fields(enum profile p, const struct key *k, struct buf *spki);
 enum err_code realm_issue(const struct cert_fields *f, const struct realm_cert *issuer,
 	struct buf *der, struct err *e);

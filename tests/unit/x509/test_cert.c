@@ -87,8 +87,9 @@ static void each_key_type_signs(void **state)
 		buf_free(&spki);
 		struct cert leaf = parsed(buf_view(&issuing.der));
 		struct cert anchor = parsed(buf_view(&root.der));
-		assert_int_equal(cert_check_chain(&leaf, NULL, 0, &anchor, 1, REALM_NOW, PROFILE_ISSUING, true,
-					 ERR_BUNDLE_CHAIN, NULL), ERR_OK);
+		assert_int_equal(cert_check_chain(&leaf, NULL, 0, &anchor, 1, REALM_NOW,
+					 PROFILE_ISSUING, true, ERR_BUNDLE_CHAIN, NULL),
+			ERR_OK);
 		cert_free(&leaf);
 		cert_free(&anchor);
 		key_free(root.key);
@@ -166,7 +167,8 @@ static void what_the_profile_does_not_allow_is_refused(void **state)
 		{PROFILE_DEVICE, after_the_issuer, ERR_SIGNER_REFUSED},
 	};
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		struct realm_cert *subject = table[i].profile == PROFILE_SERVER ? &r->server : &r->device;
+		struct realm_cert *subject =
+			table[i].profile == PROFILE_SERVER ? &r->server : &r->device;
 		struct buf spki;
 		struct buf der;
 		struct err e;
@@ -186,16 +188,19 @@ static void each_profile_has_its_issuer_and_no_other(void **state)
 {
 	struct realm *r = *state;
 	struct realm_cert *cas[] = {&r->root, &r->issuing, &r->code, &r->device};
-	struct realm_cert *subjects[PROFILE_COUNT] = {&r->root, &r->issuing, &r->code, &r->operator, &r->server,
-		&r->device};
+	struct realm_cert *subjects[PROFILE_COUNT] = {
+		&r->root, &r->issuing, &r->code, &r->operator, & r->server, &r->device};
 	for (int p = PROFILE_ISSUING; p < PROFILE_COUNT; p++)
 		for (size_t ca = 0; ca < 4; ca++) {
 			struct buf spki;
 			struct buf der;
 			struct err e;
-			struct cert_fields f = realm_fields((enum profile)p, subjects[p]->key, &spki);
-			bool right = profile_row((enum profile)p)->issuer == PROFILE_ROOT ? ca == 0 : ca == 1;
-			assert_int_equal(realm_issue(&f, cas[ca], &der, &e), right ? ERR_OK : ERR_SIGNER_REFUSED);
+			struct cert_fields f =
+				realm_fields((enum profile)p, subjects[p]->key, &spki);
+			bool right = profile_row((enum profile)p)->issuer == PROFILE_ROOT ? ca == 0
+											  : ca == 1;
+			assert_int_equal(realm_issue(&f, cas[ca], &der, &e),
+				right ? ERR_OK : ERR_SIGNER_REFUSED);
 			buf_free(&der);
 			buf_free(&spki);
 		}
@@ -216,7 +221,8 @@ static void each_profile_has_its_issuer_and_no_other(void **state)
 	assert_int_equal(cert_build(&f, r->root.key, BYTES_NONE, &der, &e), ERR_SIGNER_REFUSED);
 	buf_free(&spki);
 	f = realm_fields(PROFILE_DEVICE, r->device.key, &spki);
-	assert_int_equal(cert_build(&f, r->root.key, buf_view(&r->issuing.der), &der, &e), ERR_SIGNER_REFUSED);
+	assert_int_equal(cert_build(&f, r->root.key, buf_view(&r->issuing.der), &der, &e),
+		ERR_SIGNER_REFUSED);
 	assert_int_equal(cert_build(&f, r->issuing.key, BYTES_NONE, &der, &e), ERR_MALFORMED);
 	buf_free(&spki);
 	buf_free(&der);
@@ -306,8 +312,9 @@ static void a_changed_byte_never_verifies(void **state)
 		struct err e;
 		der.p[at] ^= 0x04;
 		if (cert_parse(buf_view(&der), &c, &e) == ERR_OK) {
-			assert_int_not_equal(cert_check_chain(&c, NULL, 0, &ca, 1, REALM_NOW, PROFILE_COUNT, true,
-						     ERR_PEER_UNTRUSTED, &e), ERR_OK);
+			assert_int_not_equal(cert_check_chain(&c, NULL, 0, &ca, 1, REALM_NOW,
+						     PROFILE_COUNT, true, ERR_PEER_UNTRUSTED, &e),
+				ERR_OK);
 			cert_free(&c);
 		}
 		der.p[at] ^= 0x04;
@@ -324,7 +331,8 @@ static void pem_and_der_files_are_read(void **state)
 	struct err e;
 	char path[128];
 	struct buf pem = buf_new(1 << 16);
-	buf_str(&pem, "some text before\n-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n");
+	buf_str(&pem,
+		"some text before\n-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n");
 	assert_int_equal(cert_to_pem(buf_view(&r->device.der), &pem, NULL), ERR_OK);
 	assert_int_equal(cert_to_pem(buf_view(&r->root.der), &pem, NULL), ERR_OK);
 	folder_put(&d, "c", buf_view(&pem));
@@ -336,7 +344,8 @@ static void pem_and_der_files_are_read(void **state)
 	folder_put(&d, "c", buf_view(&r->device.der));
 	assert_int_equal(cert_load(path, &c, NULL), ERR_OK);
 	cert_free(&c);
-	folder_put(&d, "c", bytes_str("-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n"));
+	folder_put(&d, "c",
+		bytes_str("-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n"));
 	assert_int_equal(cert_load(path, &c, &e), ERR_MALFORMED);
 	assert_string_equal(e.object, path);
 	folder_put(&d, "c", bytes_str("-----BEGIN NOTHING-----\n"));

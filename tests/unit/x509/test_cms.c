@@ -32,8 +32,12 @@ static void a_signature_is_made_and_checked(void **state)
 	struct err e;
 	uint8_t digest[SHA256_SIZE];
 	digest_of_image(digest);
-	assert_int_equal(cms_sign_digest(digest, r->code.key, buf_view(&r->code.der), REALM_NOW, &der, NULL), ERR_OK);
-	assert_int_equal(cms_check_digest(buf_view(&der), digest, &signer, ERR_BUNDLE_SIGNATURE, NULL), ERR_OK);
+	assert_int_equal(
+		cms_sign_digest(digest, r->code.key, buf_view(&r->code.der), REALM_NOW, &der, NULL),
+		ERR_OK);
+	assert_int_equal(
+		cms_check_digest(buf_view(&der), digest, &signer, ERR_BUNDLE_SIGNATURE, NULL),
+		ERR_OK);
 	assert_true(bytes_equal(signer.der, buf_view(&r->code.der)));
 	cert_free(&signer);
 	digest[31] ^= 1;
@@ -43,9 +47,11 @@ static void a_signature_is_made_and_checked(void **state)
 	assert_int_equal(check(buf_view(&der), digest), ERR_TRAILING);
 	buf_reset(&der);
 	/* the key of another certificate */
-	assert_int_equal(cms_sign_digest(digest, r->device.key, buf_view(&r->code.der), REALM_NOW, &der, &e),
+	assert_int_equal(
+		cms_sign_digest(digest, r->device.key, buf_view(&r->code.der), REALM_NOW, &der, &e),
 		ERR_CRYPTO);
-	assert_int_equal(cms_sign_digest(digest, r->code.key, BYTES_NONE, REALM_NOW, &der, &e), ERR_MALFORMED);
+	assert_int_equal(cms_sign_digest(digest, r->code.key, BYTES_NONE, REALM_NOW, &der, &e),
+		ERR_MALFORMED);
 	assert_int_equal(der.len, 0);
 	buf_free(&der);
 }
@@ -65,10 +71,13 @@ static void a_changed_byte_does_not_make_another_signature(void **state)
 	size_t passed = 0;
 	digest_of_image(digest);
 	assert_int_equal(cert_parse(buf_view(&r->code.der), &code, NULL), ERR_OK);
-	assert_int_equal(cms_sign_digest(digest, r->code.key, buf_view(&r->code.der), REALM_NOW, &der, NULL), ERR_OK);
+	assert_int_equal(
+		cms_sign_digest(digest, r->code.key, buf_view(&r->code.der), REALM_NOW, &der, NULL),
+		ERR_OK);
 	for (size_t at = 0; at < der.len; at++) {
 		der.p[at] ^= 0x01;
-		if (cms_check_digest(buf_view(&der), digest, &signer, ERR_BUNDLE_SIGNATURE, &e) == ERR_OK) {
+		if (cms_check_digest(buf_view(&der), digest, &signer, ERR_BUNDLE_SIGNATURE, &e) ==
+			ERR_OK) {
 			assert_memory_equal(signer.spki_id, code.spki_id, SHA256_SIZE);
 			cert_free(&signer);
 			passed++;
@@ -90,7 +99,8 @@ static struct buf by_library(const struct realm *r, unsigned flags, bool second,
 	p = r->operator.der.p;
 	X509 *y = d2i_X509(NULL, &p, (long)r->operator.der.len);
 	BIO *content = BIO_new_mem_buf(image, sizeof(image) - 1);
-	CMS_ContentInfo *cms = CMS_sign(NULL, NULL, NULL, content, flags | CMS_PARTIAL | CMS_BINARY);
+	CMS_ContentInfo *cms =
+		CMS_sign(NULL, NULL, NULL, content, flags | CMS_PARTIAL | CMS_BINARY);
 	assert_non_null(cms);
 	assert_non_null(CMS_add1_signer(cms, x, key_evp(r->code.key), md, flags));
 	if (second)
@@ -121,16 +131,18 @@ static void only_one_detached_signature_with_attributes_passes(void **state)
 		const EVP_MD *md;
 	} table[] = {
 		{CMS_DETACHED, false, true, EVP_sha256()},
-		{CMS_DETACHED, true, false, EVP_sha256()},               /* two signers */
-		{0, false, false, EVP_sha256()},                         /* content enclosed */
-		{CMS_DETACHED | CMS_NOATTR, false, false, EVP_sha256()}, /* nothing signed but content */
+		{CMS_DETACHED, true, false, EVP_sha256()}, /* two signers */
+		{0, false, false, EVP_sha256()},           /* content enclosed */
+		{CMS_DETACHED | CMS_NOATTR, false, false,
+			EVP_sha256()}, /* nothing signed but content */
 		{CMS_DETACHED | CMS_NOCERTS, false, false, EVP_sha256()},
 		{CMS_DETACHED, false, false, EVP_sha1()},
 		{CMS_DETACHED, false, false, EVP_sha512()},
 	};
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct buf der = by_library(r, table[i].flags, table[i].second, table[i].md);
-		assert_int_equal(check(buf_view(&der), digest), table[i].ok ? ERR_OK : ERR_BUNDLE_SIGNATURE);
+		assert_int_equal(
+			check(buf_view(&der), digest), table[i].ok ? ERR_OK : ERR_BUNDLE_SIGNATURE);
 		buf_free(&der);
 	}
 	assert_int_equal(check(bytes_str("\x30\x03\x02\x01\x01"), digest), ERR_BUNDLE_SIGNATURE);
@@ -140,7 +152,8 @@ static void only_one_detached_signature_with_attributes_passes(void **state)
 static void certificates_come_back(void **state)
 {
 	struct realm *r = *state;
-	struct bytes in[] = {buf_view(&r->device.der), buf_view(&r->issuing.der), buf_view(&r->root.der)};
+	struct bytes in[] = {
+		buf_view(&r->device.der), buf_view(&r->issuing.der), buf_view(&r->root.der)};
 	struct buf der = buf_new(1 << 16);
 	struct cert out[3];
 	struct err e;
@@ -159,7 +172,8 @@ static void certificates_come_back(void **state)
 	n = 99;
 	assert_int_equal(cms_certs_parse(buf_view(&der), out, 2, &n, &e), ERR_LIMIT);
 	for (size_t cut = 0; cut < der.len; cut++)
-		assert_int_equal(cms_certs_parse(bytes_of(der.p, cut), out, 3, &n, &e), ERR_MALFORMED);
+		assert_int_equal(
+			cms_certs_parse(bytes_of(der.p, cut), out, 3, &n, &e), ERR_MALFORMED);
 	buf_u8(&der, 0);
 	assert_int_equal(cms_certs_parse(buf_view(&der), out, 3, &n, &e), ERR_TRAILING);
 	assert_int_equal(n, 99);

@@ -27,7 +27,8 @@ static struct buf build(const struct realm *r, const struct crl_entry *entries, 
 		.next_update = REALM_NOW + 7 * DAY,
 		.entries = entries,
 		.entries_n = n};
-	assert_int_equal(crl_build(&f, r->issuing.key, buf_view(&r->issuing.der), &der, NULL), ERR_OK);
+	assert_int_equal(
+		crl_build(&f, r->issuing.key, buf_view(&r->issuing.der), &der, NULL), ERR_OK);
 	return der;
 }
 
@@ -48,15 +49,20 @@ static void the_revoked_are_found_and_nobody_else(void **state)
 	struct buf der = build(r, entries, MANY - 1);
 	bool revoked = false;
 	for (size_t i = 0; i < MANY; i += 499) {
-		assert_int_equal(crl_check(buf_view(&der), &ca, entries[i].serial, REALM_NOW, &revoked, NULL), ERR_OK);
+		assert_int_equal(crl_check(buf_view(&der), &ca, entries[i].serial, REALM_NOW,
+					 &revoked, NULL),
+			ERR_OK);
 		assert_int_equal(revoked, i < MANY - 1);
 	}
-	assert_int_equal(crl_check(buf_view(&der), &ca, entries[MANY - 1].serial, REALM_NOW, &revoked, NULL),
+	assert_int_equal(
+		crl_check(buf_view(&der), &ca, entries[MANY - 1].serial, REALM_NOW, &revoked, NULL),
 		ERR_OK);
 	assert_false(revoked);
 	buf_free(&der);
 	der = build(r, NULL, 0);
-	assert_int_equal(crl_check(buf_view(&der), &ca, entries[0].serial, REALM_NOW, &revoked, NULL), ERR_OK);
+	assert_int_equal(
+		crl_check(buf_view(&der), &ca, entries[0].serial, REALM_NOW, &revoked, NULL),
+		ERR_OK);
 	assert_false(revoked);
 	buf_free(&der);
 	free(entries);
@@ -76,7 +82,8 @@ static void only_the_issuers_list_of_these_days_counts(void **state)
 	struct bytes v = buf_view(&der);
 	assert_int_equal(crl_check(v, &root, "01", REALM_NOW, &revoked, &e), ERR_CRL);
 	assert_int_equal(crl_check(v, &ca, "01", REALM_NOW - 1, &revoked, &e), ERR_CRL_EXPIRED);
-	assert_int_equal(crl_check(v, &ca, "01", REALM_NOW + 7 * DAY + 1, &revoked, &e), ERR_CRL_EXPIRED);
+	assert_int_equal(
+		crl_check(v, &ca, "01", REALM_NOW + 7 * DAY + 1, &revoked, &e), ERR_CRL_EXPIRED);
 	assert_int_equal(crl_check(v, &ca, "xx", REALM_NOW, &revoked, &e), ERR_MALFORMED);
 	assert_int_equal(crl_check(v, &ca, "", REALM_NOW, &revoked, &e), ERR_MALFORMED);
 	assert_int_equal(crl_check(v, &ca, "01", REALM_NOW + 7 * DAY, &revoked, &e), ERR_OK);
@@ -84,7 +91,8 @@ static void only_the_issuers_list_of_these_days_counts(void **state)
 	/* another authority of the same name */
 	assert_int_equal(realm_make(&other), 0);
 	struct buf foreign = build(other, NULL, 0);
-	assert_int_equal(crl_check(buf_view(&foreign), &ca, "01", REALM_NOW, &revoked, &e), ERR_CRL);
+	assert_int_equal(
+		crl_check(buf_view(&foreign), &ca, "01", REALM_NOW, &revoked, &e), ERR_CRL);
 	buf_free(&foreign);
 	(void)realm_drop(&other);
 	buf_free(&der);
@@ -102,16 +110,21 @@ static void each_changed_or_missing_byte_is_refused(void **state)
 	bool revoked = false;
 	for (size_t at = 0; at < der.len; at++) {
 		der.p[at] ^= 0x01;
-		assert_int_not_equal(crl_check(buf_view(&der), &ca, "4001020304", REALM_NOW, &revoked, &e), ERR_OK);
+		assert_int_not_equal(
+			crl_check(buf_view(&der), &ca, "4001020304", REALM_NOW, &revoked, &e),
+			ERR_OK);
 		der.p[at] ^= 0x01;
-		assert_int_not_equal(crl_check(bytes_of(der.p, at), &ca, "4001020304", REALM_NOW, &revoked, &e),
+		assert_int_not_equal(
+			crl_check(bytes_of(der.p, at), &ca, "4001020304", REALM_NOW, &revoked, &e),
 			ERR_OK);
 	}
 	assert_false(revoked);
-	assert_int_equal(crl_check(buf_view(&der), &ca, "4001020304", REALM_NOW, &revoked, &e), ERR_OK);
+	assert_int_equal(
+		crl_check(buf_view(&der), &ca, "4001020304", REALM_NOW, &revoked, &e), ERR_OK);
 	assert_true(revoked);
 	buf_u8(&der, 0);
-	assert_int_equal(crl_check(buf_view(&der), &ca, "4001020304", REALM_NOW, &revoked, &e), ERR_TRAILING);
+	assert_int_equal(crl_check(buf_view(&der), &ca, "4001020304", REALM_NOW, &revoked, &e),
+		ERR_TRAILING);
 	buf_free(&der);
 	cert_free(&ca);
 }
@@ -120,7 +133,10 @@ static void bad_fields_make_no_list(void **state)
 {
 	struct realm *r = *state;
 	struct crl_entry x = {.serial = "01", .revoked_at = REALM_NOW};
-	struct crl_fields f = {.number = 1, .this_update = REALM_NOW, .next_update = REALM_NOW + DAY, .entries = &x,
+	struct crl_fields f = {.number = 1,
+		.this_update = REALM_NOW,
+		.next_update = REALM_NOW + DAY,
+		.entries = &x,
 		.entries_n = 1};
 	struct buf der = buf_new(1 << 16);
 	struct err e;
@@ -131,7 +147,8 @@ static void bad_fields_make_no_list(void **state)
 		assert_int_equal(crl_build(&f, r->issuing.key, ca, &der, &e), ERR_MALFORMED);
 	}
 	x.reason = 0;
-	static const char *const serials[] = {"", "1", "zz", "0102030405060708090a0b0c0d0e0f1011121314zz"};
+	static const char *const serials[] = {
+		"", "1", "zz", "0102030405060708090a0b0c0d0e0f1011121314zz"};
 	for (size_t i = 0; i < 4; i++) {
 		(void)snprintf(x.serial, sizeof(x.serial), "%s", serials[i]);
 		if (i == 3)
@@ -166,7 +183,8 @@ static void a_part_of_a_list_is_not_taken_for_the_whole(void **state)
 		assert_int_equal(X509_CRL_set1_lastUpdate(crl, t), 1);
 		ASN1_TIME_set(t, (time_t)(REALM_NOW + DAY));
 		assert_int_equal(X509_CRL_set1_nextUpdate(crl, t), 1);
-		X509_EXTENSION *x = X509V3_EXT_nconf(NULL, NULL, extensions[i][0], extensions[i][1]);
+		X509_EXTENSION *x =
+			X509V3_EXT_nconf(NULL, NULL, extensions[i][0], extensions[i][1]);
 		assert_non_null(x);
 		assert_int_equal(X509_CRL_add_ext(crl, x, -1), 1);
 		assert_true(X509_CRL_sign(crl, key_evp(r->issuing.key), EVP_sha256()) > 0);
@@ -174,7 +192,9 @@ static void a_part_of_a_list_is_not_taken_for_the_whole(void **state)
 		int len = i2d_X509_CRL(crl, &der);
 		struct err e;
 		bool revoked = true;
-		assert_int_equal(crl_check(bytes_of(der, (size_t)len), &ca, "01", REALM_NOW, &revoked, &e), ERR_CRL);
+		assert_int_equal(
+			crl_check(bytes_of(der, (size_t)len), &ca, "01", REALM_NOW, &revoked, &e),
+			ERR_CRL);
 		assert_true(revoked);
 		OPENSSL_free(der);
 		X509_EXTENSION_free(x);

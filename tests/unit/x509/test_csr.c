@@ -1,4 +1,5 @@
-/* Requests as devices send them; the odd ones are made by the library, byte by byte where it refuses. */
+/* Requests as devices send them; the odd ones are made by the library, byte by byte where it
+ * refuses. */
 #include "tests/unit/x509/realm.h"
 
 #include <stdlib.h>
@@ -22,7 +23,8 @@ struct maker {
 
 static struct maker start(EVP_PKEY *pkey)
 {
-	struct maker m = {.pkey = pkey, .req = X509_REQ_new(), .exts = sk_X509_EXTENSION_new_null()};
+	struct maker m = {
+		.pkey = pkey, .req = X509_REQ_new(), .exts = sk_X509_EXTENSION_new_null()};
 	assert_non_null(pkey);
 	assert_int_equal(X509_REQ_set_pubkey(m.req, pkey), 1);
 	return m;
@@ -30,8 +32,9 @@ static struct maker start(EVP_PKEY *pkey)
 
 static void name(struct maker *m, const char *type, const char *value)
 {
-	assert_int_equal(X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(m->req), type, MBSTRING_UTF8,
-				 (const unsigned char *)value, -1, -1, 0), 1);
+	assert_int_equal(X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(m->req), type,
+				 MBSTRING_UTF8, (const unsigned char *)value, -1, -1, 0),
+		1);
 }
 
 static void extension(struct maker *m, const char *type, const char *value)
@@ -43,8 +46,9 @@ static void extension(struct maker *m, const char *type, const char *value)
 
 static void password(struct maker *m, const char *value)
 {
-	assert_int_equal(X509_REQ_add1_attr_by_NID(m->req, NID_pkcs9_challengePassword, MBSTRING_UTF8,
-				 (const unsigned char *)value, -1), 1);
+	assert_int_equal(X509_REQ_add1_attr_by_NID(m->req, NID_pkcs9_challengePassword,
+				 MBSTRING_UTF8, (const unsigned char *)value, -1),
+		1);
 }
 
 static struct buf encoded(X509_REQ *req)
@@ -230,8 +234,10 @@ static void a_subject_that_can_be_read_two_ways_is_refused(void **state)
 	assert_verdict(finish(&m, EVP_sha256()), ERR_CSR_SUBJECT);
 	/* a zero byte cuts the name short for whoever reads it as a C string */
 	m = start(EVP_EC_gen("P-256"));
-	assert_int_equal(X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(m.req), "CN", V_ASN1_UTF8STRING,
-				 (const unsigned char *)"PUMP-0001\0x", 11, -1, 0), 1);
+	assert_int_equal(
+		X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(m.req), "CN",
+			V_ASN1_UTF8STRING, (const unsigned char *)"PUMP-0001\0x", 11, -1, 0),
+		1);
 	assert_verdict(finish(&m, EVP_sha256()), ERR_CSR_SUBJECT);
 	m = start(EVP_EC_gen("P-256")); /* an empty subject is a matter for the authority */
 	assert_verdict(finish(&m, EVP_sha256()), ERR_OK);
@@ -287,7 +293,8 @@ static void a_huge_key_costs_nothing(void **state)
 	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
 		struct buf spki = buf_new(CSR_DER_MAX);
 		rsa_spki_write(bits[i], 65537, true, &spki);
-		/* The size is what is said, not the signature: nothing was computed with the key. */
+		/* The size is what is said, not the signature: nothing was computed with the key.
+		 */
 		assert_verdict(forged(buf_view(&spki), RSA_SHA256, bits[i] / 8), ERR_KEY_SIZE);
 		buf_free(&spki);
 	}
@@ -303,12 +310,97 @@ static void a_published_test_key_gets_no_certificate(void **state)
 	(void)state;
 	/* the public half of MCUboot's root-ec-p256.pem */
 	static const uint8_t spki[] = {
-		0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
-		0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04, 0x2a, 0xcb, 0x40, 0x3c, 0xe8,
-		0xfe, 0xed, 0x5b, 0xa4, 0x49, 0x95, 0xa1, 0xa9, 0x1d, 0xae, 0xe8, 0xdb, 0xbe, 0x19, 0x37, 0xcd,
-		0x14, 0xfb, 0x2f, 0x24, 0x57, 0x37, 0xe5, 0x95, 0x39, 0x88, 0xd9, 0x94, 0xb9, 0xd6, 0x5a, 0xeb,
-		0xd7, 0xcd, 0xd5, 0x30, 0x8a, 0xd6, 0xfe, 0x48, 0xb2, 0x4a, 0x6a, 0x81, 0x0e, 0xe5, 0xf0, 0x7d,
-		0x8b, 0x68, 0x34, 0xcc, 0x3a, 0x6a, 0xfc, 0x53, 0x8e, 0xfa, 0xc1,
+		0x30,
+		0x59,
+		0x30,
+		0x13,
+		0x06,
+		0x07,
+		0x2a,
+		0x86,
+		0x48,
+		0xce,
+		0x3d,
+		0x02,
+		0x01,
+		0x06,
+		0x08,
+		0x2a,
+		0x86,
+		0x48,
+		0xce,
+		0x3d,
+		0x03,
+		0x01,
+		0x07,
+		0x03,
+		0x42,
+		0x00,
+		0x04,
+		0x2a,
+		0xcb,
+		0x40,
+		0x3c,
+		0xe8,
+		0xfe,
+		0xed,
+		0x5b,
+		0xa4,
+		0x49,
+		0x95,
+		0xa1,
+		0xa9,
+		0x1d,
+		0xae,
+		0xe8,
+		0xdb,
+		0xbe,
+		0x19,
+		0x37,
+		0xcd,
+		0x14,
+		0xfb,
+		0x2f,
+		0x24,
+		0x57,
+		0x37,
+		0xe5,
+		0x95,
+		0x39,
+		0x88,
+		0xd9,
+		0x94,
+		0xb9,
+		0xd6,
+		0x5a,
+		0xeb,
+		0xd7,
+		0xcd,
+		0xd5,
+		0x30,
+		0x8a,
+		0xd6,
+		0xfe,
+		0x48,
+		0xb2,
+		0x4a,
+		0x6a,
+		0x81,
+		0x0e,
+		0xe5,
+		0xf0,
+		0x7d,
+		0x8b,
+		0x68,
+		0x34,
+		0xcc,
+		0x3a,
+		0x6a,
+		0xfc,
+		0x53,
+		0x8e,
+		0xfa,
+		0xc1,
 	};
 	assert_verdict(forged(bytes_of(spki, sizeof(spki)), ECDSA_SHA256, 70), ERR_TEST_KEY);
 }

@@ -31,8 +31,9 @@ static void identifiers_are_encoded_as_the_library_does(void **state)
 {
 	(void)state;
 	static const char *const oids[] = {PROFILE_OID_OPERATOR, PROFILE_OID_SERVER_AUTH,
-		PROFILE_OID_CLIENT_AUTH, PROFILE_OID_CODE_SIGNING, "2.5.29.37.0", "0.0", "1.39.127.128",
-		"2.999.16383.16384", "2.25.340282366920938463463374607431768211455"};
+		PROFILE_OID_CLIENT_AUTH, PROFILE_OID_CODE_SIGNING, "2.5.29.37.0", "0.0",
+		"1.39.127.128", "2.999.16383.16384",
+		"2.25.340282366920938463463374607431768211455"};
 	for (size_t i = 0; i < sizeof(oids) / sizeof(oids[0]); i++) {
 		uint8_t der[OID_MAX];
 		size_t n = 0;
@@ -48,9 +49,10 @@ static void identifiers_are_encoded_as_the_library_does(void **state)
 static void what_is_no_identifier_is_refused(void **state)
 {
 	(void)state;
-	static const char *const bad[] = {"", "1", "1.", ".1", "3.1", "1.40", "1.2.", "1..2", "1.2.x",
-		"1.02", "1.2.-3", "2.25.340282366920938463463374607431768211456",
-		"2.25.3402823669209384634633746074317682114550", "1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16."
+	static const char *const bad[] = {"", "1", "1.", ".1", "3.1", "1.40", "1.2.", "1..2",
+		"1.2.x", "1.02", "1.2.-3", "2.25.340282366920938463463374607431768211456",
+		"2.25.3402823669209384634633746074317682114550",
+		"1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16."
 		"17.18.19.20.21.22.23.24.25.26.27.28.29.30.31.32.33.34.35"};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		uint8_t der[OID_MAX];
