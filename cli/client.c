@@ -33,6 +33,7 @@ struct exchange {
 	int write_errno;
 	bool too_long;
 	const char *what; /* progress */
+	uint64_t size;    /* of what is sent */
 	bool sends;
 };
 
@@ -78,9 +79,10 @@ static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_o
 {
 	const struct exchange *x = arg;
 
+	(void)up_total;
 	if (x->what != NULL)
 		out_progress(x->cl->cli, x->what, (uint64_t)(x->sends ? up : down),
-			(uint64_t)(x->sends ? up_total : down_total));
+			x->sends ? x->size : (uint64_t)down_total);
 	return 0;
 }
 
@@ -226,7 +228,8 @@ enum err_code client_upload(struct client *cl, const char *path, int fd, uint64_
 	const char *what, yyjson_doc **out, struct err *e)
 {
 	struct buf reply = buf_new(CLIENT_BODY_MAX);
-	struct exchange x = {.cl = cl, .body = &reply, .fd = fd, .what = what, .sends = true};
+	struct exchange x = {.cl = cl, .body = &reply, .fd = fd, .what = what, .size = size,
+		.sends = true};
 	struct curl_slist *headers =
 		curl_slist_append(NULL, "Content-Type: application/octet-stream");
 	enum err_code rc;

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/init.h"
 #include "cli/out.h"
@@ -325,6 +326,15 @@ static enum err_code report(const struct cli *c, struct init *in, struct err *e)
 	return rc;
 }
 
+static void note_user(const struct cli *c)
+{
+	if (geteuid() == 0 && opt.user == NULL)
+		out_note(c,
+			"  Note: the realm belongs to root and names no user, and medseald does not run as\n"
+			"     root. Set server.user in medseal.conf and give the folder to that user, or make\n"
+			"     the realm with --user.");
+}
+
 static void init_free(struct init *in)
 {
 	buf_free(&in->passphrase);
@@ -384,6 +394,7 @@ static enum err_code run(struct cli *c, const struct arg_operands *operands, str
 		rc = keep(in, e);
 	if (rc == ERR_OK) {
 		rc = report(c, in, e);
+		note_user(c);
 	} else {
 		folder_drop(&in->realm);
 		folder_drop(&in->root_folder);

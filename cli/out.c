@@ -274,7 +274,7 @@ void out_progress(const struct cli *c, const char *what, uint64_t done, uint64_t
 	static int64_t last;
 	int64_t now = clock_monotonic_ms();
 
-	if (!progress_wanted(c) || (now - last < PROGRESS_EVERY_MS && done != total))
+	if (!progress_wanted(c) || (now - last < PROGRESS_EVERY_MS && (done != total || total == 0)))
 		return;
 	last = now;
 	if (total > 0)
