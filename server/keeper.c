@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "authority/image.h"
@@ -18,6 +19,9 @@
 #include "server/files.h"
 #include "server/wire.h"
 
+/* How long a batch waits for more when requests come close together: about what a commit takes, so
+ * that under load half as many commits carry the same work. */
+#define COMPANY_NS 2000000
 /* Checkpoints while entries arrive: one a second, in milliseconds. */
 #define CHECKPOINT_MS 1000
 /* After a failed one. */
@@ -334,20 +338,48 @@ static void do_timers(struct keeper *k)
 		log_err(LOG_WARN, "keeper.crl-failed", &e);
 }
 
-bool keeper_round(struct keeper *k, int wait)
+static bool hear_all(struct keeper *k, struct polled *p, int wait)
 {
-	struct polled p;
-	polled_set(k, &p);
-	if (poll(p.fds, (nfds_t)p.n, wait) < 0 && errno != EINTR) {
+	polled_set(k, p);
+	if (poll(p->fds, (nfds_t)p->n, wait) < 0 && errno != EINTR) {
 		struct err e;
 		err_sys(&e, ERR_INTERNAL, "keeper", errno, "poll");
 		fail(k, &e);
 		return false;
 	}
+	return true;
+}
+
+static bool worker_speaks(const struct polled *p)
+{
+	for (size_t i = POLL_SEATS; i < p->n; i++)
+		if ((p->fds[i].revents & POLLIN) != 0)
+			return true;
+	return false;
+}
+
+/* Several came together last time: those on their way may share this commit too.  A lone client
+ * never waits. */
+static bool wait_for_company(struct keeper *k, struct polled *p)
+{
+	if (!k->crowded || !worker_speaks(p) || p->fds[POLL_PARENT].revents != 0)
+		return true;
+	const struct timespec pause = {.tv_nsec = COMPANY_NS};
+	(void)nanosleep(&pause, NULL);
+	return hear_all(k, p, 0);
+}
+
+bool keeper_round(struct keeper *k, int wait)
+{
+	struct polled p;
+	if (!hear_all(k, &p, wait) || !wait_for_company(k, &p))
+		return false;
 	flush_seats(k, &p);
 	batch_start(k);
 	gather(k, &p);
 	bool worked = k->batch_n > 0;
+	if (worked)
+		k->crowded = k->batch_n > 1;
 	batch_run(k);
 	/* After the workers, whose slots `p` knows: a peer may take one of them. */
 	if (p.fds[POLL_PARENT].revents != 0)

@@ -85,6 +85,7 @@ struct keeper {
 	size_t spare_n;
 	struct job *batch[BATCH_MAX];
 	size_t batch_n;
+	bool crowded; /* the last batch held several: the next one waits for company */
 	struct job *waiting[WAITING_MAX];
 	size_t waiting_n;
 
