@@ -24,13 +24,19 @@ static bool by_ticket(const struct enrol_request *r)
 	return r->op == ENROL_SIMPLE && r->ticket[0] != '\0';
 }
 
+/* The device that a request names: by serialNumber, else by common name; "" for none. */
+static const char *csr_names(const struct enrol_request *r)
+{
+	return r->csr_serial[0] != '\0' ? r->csr_serial : r->csr_common_name;
+}
+
 /* No store: for a realm certificate the CSR names the device, or enrol_decide refuses it. */
 const char *enrol_device_serial(struct authority *a, const struct enrol_request *r)
 {
 	(void)a;
 	if (by_ticket(r))
 		return r->ticket_serial;
-	return r->peer == PEER_MANUFACTURER ? r->peer_serial : r->csr_serial;
+	return r->peer == PEER_MANUFACTURER ? r->peer_serial : csr_names(r);
 }
 
 static enum err_code device_open(struct authority *a, const char *serial, struct device *d,
@@ -146,7 +152,7 @@ static enum err_code path_decide(struct authority *a, const struct enrol_request
 static enum err_code subject_decide(const struct enrol_request *r, const struct enrol_grant *g,
 	struct err *e)
 {
-	const char *named = r->csr_serial[0] != '\0' ? r->csr_serial : r->csr_common_name;
+	const char *named = csr_names(r);
 	if (r->op == ENROL_RE)
 		return ERR_OK; /* compared with the certificate already */
 	if (named[0] != '\0' && strcmp(named, g->device.serial) != 0)

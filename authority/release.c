@@ -303,6 +303,32 @@ static void published_entry(const struct operator_row *who, const struct release
 	detail_digest(en, "signature", signature);
 }
 
+/* The certificate that signed is kept with the others: bundles are made of it for ever after. */
+static enum err_code signing_cert_keep(struct authority *a, int64_t now, struct err *e)
+{
+	struct cert c;
+	struct cert_row row;
+	enum err_code rc = cert_parse(a->code_signing_der, &c, e);
+	if (rc != ERR_OK)
+		return rc;
+	rc = store_cert_get(a->store, c.fingerprint, &row, e);
+	if (rc == ERR_NOT_FOUND) {
+		row = (struct cert_row){
+			.profile = PROFILE_CODE_SIGNING,
+			.state = CERT_USED,
+			.not_before = c.not_before,
+			.not_after = c.not_after,
+			.issued_at = now,
+		};
+		memcpy(row.serial, c.serial, sizeof(row.serial));
+		memcpy(row.fingerprint, c.fingerprint, sizeof(row.fingerprint));
+		memcpy(row.spki_id, c.spki_id, sizeof(row.spki_id));
+		rc = store_cert_add(a->store, &row, a->code_signing_der, e);
+	}
+	cert_free(&c);
+	return rc;
+}
+
 static enum err_code published_write(struct authority *a, const struct release_row *row,
 	struct bytes signature, struct entry *en, struct err *e)
 {
@@ -310,6 +336,8 @@ static enum err_code published_write(struct authority *a, const struct release_r
 	if (rc != ERR_OK)
 		return rc;
 	rc = store_release_set_published(a->store, row->id, row->published_at, signature, e);
+	if (rc == ERR_OK)
+		rc = signing_cert_keep(a, row->published_at, e);
 	if (rc != ERR_OK) {
 		act_undo(a);
 		return rc;

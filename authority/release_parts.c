@@ -65,16 +65,51 @@ void parts_close(struct parts *p)
 	envelopes_free(&p->approvals);
 }
 
-/* The log's line about the publication, and its proof. */
-static enum err_code evidence_read(struct authority *a, const char *id, struct buf *entry,
-	struct buf *proof, struct err *e)
+/* What else a bundle is made of. */
+struct evidence {
+	struct buf signature;
+	struct buf entry; /* the log's line about the publication */
+	struct buf proof;
+	struct buf cert; /* the code-signing certificate that the line names */
+};
+
+static enum err_code cert_read(struct authority *a, struct bytes line, struct buf *der,
+	struct err *e)
+{
+	struct entry en;
+	uint8_t fingerprint[SHA256_SIZE];
+	enum err_code rc = entry_parse(line, &en, e);
+	if (rc != ERR_OK)
+		return rc;
+	const char *hex = entry_detail_get(&en, "cert");
+	if (hex == NULL || !hex_decode(hex, fingerprint, sizeof(fingerprint)))
+		return err_set(e, ERR_LOG_ENTRY, en.object, "it names no certificate");
+	return store_cert_der(a->store, fingerprint, der, e);
+}
+
+static enum err_code evidence_open(struct authority *a, const char *id, struct evidence *v,
+	struct err *e)
 {
 	uint64_t seq;
 	struct merkle_hash leaf;
-	enum err_code rc = store_log_find(a->store, BUNDLE_ACT, id, &seq, e);
+	*v = (struct evidence){buf_new(BUNDLE_SIGNATURE_MAX), buf_new(ENTRY_MAX),
+		buf_new(BUNDLE_PROOF_MAX), buf_new(CERT_DER_MAX)};
+	enum err_code rc = store_release_signature(a->store, id, &v->signature, e);
 	if (rc == ERR_OK)
-		rc = store_log_get(a->store, seq, entry, &leaf, e);
-	return rc == ERR_OK ? journal_proof(a, seq, proof, e) : rc;
+		rc = store_log_find(a->store, BUNDLE_ACT, id, &seq, e);
+	if (rc == ERR_OK)
+		rc = store_log_get(a->store, seq, &v->entry, &leaf, e);
+	if (rc == ERR_OK)
+		rc = cert_read(a, buf_view(&v->entry), &v->cert, e);
+	return rc == ERR_OK ? journal_proof(a, seq, &v->proof, e) : rc;
+}
+
+static void evidence_close(struct evidence *v)
+{
+	buf_free(&v->signature);
+	buf_free(&v->entry);
+	buf_free(&v->proof);
+	buf_free(&v->cert);
 }
 
 static enum err_code bundle_write(const struct bundle_parts *b, int image, int *fd, struct err *e)
@@ -93,43 +128,43 @@ static enum err_code bundle_write(const struct bundle_parts *b, int image, int *
 	return rc;
 }
 
+static enum err_code bundle_make(struct authority *a, const struct parts *p,
+	const struct evidence *v, int *fd, struct err *e)
+{
+	int image = -1;
+	struct bundle_parts b = {
+		.statement = buf_view(&p->statement),
+		.proposal = buf_view(&p->proposal),
+		.approvals_n = p->approvals.n,
+		.code_signing = buf_view(&v->cert),
+		.signature = buf_view(&v->signature),
+		.entry = buf_view(&v->entry),
+		.proof = buf_view(&v->proof),
+	};
+	memcpy(b.approvals, p->approvals.view, p->approvals.n * sizeof(b.approvals[0]));
+	enum err_code rc = image_open(a, p->row.image_digest, &image, e);
+	if (rc != ERR_OK)
+		return rc;
+	rc = bundle_write(&b, image, fd, e);
+	(void)close(image);
+	return rc;
+}
+
 enum err_code release_bundle(struct authority *a, const char *id, int *fd, struct err *e)
 {
 	struct parts p;
-	int image = -1;
-	struct buf signature = buf_new(BUNDLE_SIGNATURE_MAX);
-	struct buf entry = buf_new(ENTRY_MAX), proof = buf_new(BUNDLE_PROOF_MAX);
+	struct evidence v = {0};
 	enum err_code rc = parts_open(a, id, &p, e);
 	if (rc != ERR_OK)
 		return rc;
 	if (p.row.state != RELEASE_PUBLISHED)
 		rc = err_set(e, ERR_RELEASE_STATE, id, "it is not published");
 	if (rc == ERR_OK)
-		rc = store_release_signature(a->store, id, &signature, e);
+		rc = evidence_open(a, id, &v, e);
 	if (rc == ERR_OK)
-		rc = evidence_read(a, id, &entry, &proof, e);
-	if (rc == ERR_OK)
-		rc = image_open(a, p.row.image_digest, &image, e);
-	if (rc != ERR_OK)
-		goto out;
-	struct bundle_parts b = {
-		.statement = buf_view(&p.statement),
-		.proposal = buf_view(&p.proposal),
-		.approvals_n = p.approvals.n,
-		.code_signing = a->code_signing_der,
-		.signature = buf_view(&signature),
-		.entry = buf_view(&entry),
-		.proof = buf_view(&proof),
-	};
-	memcpy(b.approvals, p.approvals.view, p.approvals.n * sizeof(b.approvals[0]));
-	rc = bundle_write(&b, image, fd, e);
-out:
-	if (image >= 0)
-		(void)close(image);
+		rc = bundle_make(a, &p, &v, fd, e);
+	evidence_close(&v);
 	parts_close(&p);
-	buf_free(&signature);
-	buf_free(&entry);
-	buf_free(&proof);
 	return rc;
 }
 

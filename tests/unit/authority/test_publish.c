@@ -328,6 +328,31 @@ static void every_doubt_has_its_own_code(void **state)
 	(void)close(fd);
 }
 
+static void an_old_release_keeps_its_certificate(void **state)
+{
+	(void)state;
+	char id[RELEASE_ID_SIZE];
+	struct person next, first = r.code_signing;
+	struct release x = realm_image(&r, "pump", bytes_str("firmware"), RELEASE_PLAIN, 2, 7);
+	struct release y = realm_image(&r, "pump", bytes_str("newer"), RELEASE_PLAIN, 3, 7);
+	(void)close(released(&x, id));
+	/* the realm gets another code-signing certificate */
+	person_make(&next, &r.people.root, PROFILE_CODE_SIGNING, "Next Firmware", r.now);
+	r.code_signing = next;
+	r.a.code_signing_der = buf_view(&r.code_signing.der);
+	struct bundle_verdict v;
+	struct bundle_trust t = trust();
+	int fd = released(&y, NULL);
+	assert_int_equal(verify_fd(fd, &t, &v), ERR_OK);
+	assert_string_equal(v.signer, "Next Firmware");
+	(void)close(fd);
+	assert_int_equal(release_bundle(&r.a, id, &fd, NULL), ERR_OK);
+	assert_int_equal(verify_fd(fd, &t, &v), ERR_OK);
+	assert_string_equal(v.signer, "Test Firmware");
+	(void)close(fd);
+	person_free(&first);
+}
+
 static struct buf crl_of(const char *serial)
 {
 	struct crl_entry entry = {.revoked_at = PEOPLE_NOW};
@@ -493,6 +518,7 @@ int main(void)
 		TEST(the_image_must_be_there_and_the_one),
 		TEST(a_signer_that_cannot_publishes_nothing),
 		TEST(every_doubt_has_its_own_code),
+		TEST(an_old_release_keeps_its_certificate),
 		TEST(a_list_from_the_root_revokes_people_and_the_signing_key),
 		TEST(no_byte_of_a_bundle_can_be_changed),
 		TEST(a_genuine_image_of_another_release_is_refused),
