@@ -30,10 +30,12 @@ static bool is_revoked(void *arg, const struct cert *c)
 
 enum err_code trust_open(struct authority *a, struct trust *t, struct err *e)
 {
+	int64_t now = clock_now(a->clock);
+	if (!clock_believable(now))
+		return err_set(e, ERR_CLOCK, "clock", "no signature is judged at such a time");
 	enum err_code rc = cert_parse(a->root_der, &t->root, e);
 	if (rc != ERR_OK)
 		return rc;
-	int64_t now = clock_now(a->clock);
 	t->trust = (struct approval_trust){
 		.roots = &t->root,
 		.roots_n = 1,

@@ -9,6 +9,7 @@ struct trust {
 	struct approval_trust trust; /* points at `root`: do not move the struct */
 };
 
+/* ERR_CLOCK while the clock is not believable: nobody can be judged then. */
 MUST_USE enum err_code trust_open(struct authority *a, struct trust *t, struct err *e);
 void trust_close(struct trust *t);
 

@@ -284,6 +284,30 @@ static void a_signer_that_cannot_publishes_nothing(void **state)
 	assert_int_equal(publish(row.id), ERR_OK);
 }
 
+static void at_1970_nobody_is_judged(void **state)
+{
+	(void)state;
+	struct release_row row;
+	struct release x = realm_image(&r, "pump", bytes_str("firmware"), RELEASE_PLAIN, 2, 7);
+	struct buf p = realm_envelope(&r, &r.people.alice, APPROVAL_PROPOSE, &x);
+	struct buf b = realm_envelope(&r, &r.people.bob, APPROVAL_APPROVE, &x);
+	int64_t now = r.now;
+	r.now = 0;
+	assert_int_equal(REALM_DO(&r, release_propose(&r.a, &r.alice, buf_view(&p), &row, NULL)),
+		ERR_CLOCK);
+	r.now = now;
+	assert_int_equal(REALM_DO(&r, release_propose(&r.a, &r.alice, buf_view(&p), &row, NULL)),
+		ERR_OK);
+	r.now = 0;
+	assert_int_equal(REALM_DO(&r, release_approve(&r.a, &r.bob, row.id, buf_view(&b), &row,
+		NULL)), ERR_CLOCK);
+	assert_int_equal(publish(row.id), ERR_CLOCK);
+	r.now = now;
+	assert_int_equal(realm_log_size(&r), 1);
+	buf_free(&p);
+	buf_free(&b);
+}
+
 static void every_doubt_has_its_own_code(void **state)
 {
 	(void)state;
@@ -517,6 +541,7 @@ int main(void)
 		TEST(versions_only_go_up),
 		TEST(the_image_must_be_there_and_the_one),
 		TEST(a_signer_that_cannot_publishes_nothing),
+		TEST(at_1970_nobody_is_judged),
 		TEST(every_doubt_has_its_own_code),
 		TEST(an_old_release_keeps_its_certificate),
 		TEST(a_list_from_the_root_revokes_people_and_the_signing_key),
