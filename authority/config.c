@@ -189,14 +189,27 @@ static bool printable(const char *s)
 	return true;
 }
 
+/* "HOST:PORT" or "[IPv6]:PORT", the port at most 65535. */
+static bool address_ok(const char *s)
+{
+	uint64_t port;
+	const char *colon = strrchr(s, ':');
+	if (colon == NULL || colon == s || !number_parse(colon + 1, no_units, 1, &port) ||
+		port > UINT16_MAX || strpbrk(s, " \t") != NULL)
+		return false;
+	if (s[0] == '[')
+		return colon[-1] == ']' && colon - s > 2;
+	return strchr(s, ':') == colon;
+}
+
 static enum err_code text_set(const struct setting *s, const char *value, char *field,
 	const struct place *p)
 {
 	size_t n = strlen(value);
 	if (n < s->min || n >= s->size || !printable(value))
 		return refuse(p, ERR_CONFIG_VALUE, "it is empty, too long or not printable");
-	if (strncmp(s->key, "listen.", 7) == 0 && n > 0 && strrchr(value, ':') == NULL)
-		return refuse(p, ERR_CONFIG_VALUE, "it must be HOST:PORT");
+	if (strncmp(s->key, "listen.", 7) == 0 && n > 0 && !address_ok(value))
+		return refuse(p, ERR_CONFIG_VALUE, "it must be HOST:PORT or [IPv6]:PORT");
 	memcpy(field, value, n + 1);
 	return ERR_OK;
 }
