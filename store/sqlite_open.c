@@ -150,6 +150,19 @@ static enum err_code migrate(struct store *s, int64_t version, const char *path,
 	return ERR_OK;
 }
 
+/* A last page that was cut is read by SQLite as if zeros followed. */
+static enum err_code check_size(struct store *s, const char *path, struct err *e)
+{
+	struct stat st;
+	int64_t page = 0;
+	enum err_code rc = ask(s, "PRAGMA page_size", path, &page, NULL, 0, e);
+	if (rc == ERR_OK && stat(path, &st) != 0)
+		rc = err_sys(e, ERR_IO, path, errno, "the database");
+	if (rc == ERR_OK && (page <= 0 || st.st_size % page != 0))
+		rc = err_set(e, ERR_STORE_DAMAGED, path, "its last page is cut off");
+	return rc;
+}
+
 static enum err_code check_content(struct store *s, const char *path, int64_t *version,
 	struct err *e)
 {
@@ -164,6 +177,8 @@ static enum err_code check_content(struct store *s, const char *path, int64_t *v
 	if (rc == ERR_OK && (*version < 1 || *version > store_migrations_n))
 		rc = err_set(e, ERR_STORE_VERSION, path, "it has version %lld, this program knows %d",
 			(long long)*version, store_migrations_n);
+	if (rc == ERR_OK)
+		rc = check_size(s, path, e);
 	if (rc == ERR_OK)
 		rc = ask(s, "PRAGMA quick_check(1)", path, &ignored, verdict, sizeof(verdict), e);
 	if (rc == ERR_OK && strcmp(verdict, "ok") != 0)

@@ -200,6 +200,15 @@ static void remove_wal(struct temp_store *t)
 	(void)unlink(name);
 }
 
+/* Closely in the header, then a few in each page, then each of the last bytes: a page whose end is
+ * cut can look whole to SQLite. */
+static off_t next_cut(off_t at, off_t size)
+{
+	off_t last = size - 50;
+	off_t next = at + (at < 4096 ? 97 : at < last ? 1024 + 97 : 1);
+	return at < last && next > last ? last : next;
+}
+
 static void a_file_cut_short_is_told_at_every_length(void **state)
 {
 	struct temp_store *t = *state;
@@ -213,7 +222,7 @@ static void a_file_cut_short_is_told_at_every_length(void **state)
 	copy_file(t->path, copy);
 	off_t size = size_of(copy);
 	assert_true(size > 100000);
-	for (off_t at = 0; at < size; at = at < 4096 ? at + 97 : at + 1024 + 97) {
+	for (off_t at = 0; at < size; at = next_cut(at, size)) {
 		struct store *s = NULL;
 		copy_file(copy, t->path);
 		assert_int_equal(truncate(t->path, at), 0);
