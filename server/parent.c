@@ -37,6 +37,7 @@ struct parent {
 	struct event_base *base;
 	struct parent_start *start;
 	enum phase phase;
+	bool served; /* it was in SERVING once */
 	int status;
 	struct child children[CHILDREN_MAX];
 	unsigned generation; /* of the configuration; workers of an older one are to go */
@@ -132,13 +133,19 @@ static void begin_stop(struct parent *p, enum phase phase, int status)
 	advance(p);
 }
 
-/* A keeper or signer that is gone: nobody decides or signs any more, so nobody serves. */
+/*
+ * A keeper or signer that is gone: nobody decides or signs any more, so nobody serves.  Before
+ * anything was served its status says why; when one takes the other with it, in whatever order they
+ * are seen, the status that says more stands.
+ */
 static void core_died(struct parent *p, int status)
 {
-	if (p->phase == STARTING)
-		begin_stop(p, FAILED, status != 0 ? status : err_exit(ERR_INTERNAL));
-	else
-		begin_stop(p, FAILED, err_exit(ERR_INTERNAL));
+	int fault = err_exit(ERR_INTERNAL);
+	if (p->served || status == 0)
+		status = fault;
+	if (p->phase >= STOPPING && (p->status == 0 || p->status == fault))
+		p->status = status;
+	begin_stop(p, FAILED, status);
 }
 
 static void on_message(evutil_socket_t fd, short what, void *arg)
@@ -295,6 +302,7 @@ static void become_serving(struct parent *p)
 		if (state_dir_write(p->start->realm->dir, p->start->ports, &e) != ERR_OK)
 			log_err(LOG_WARN, "server.state", &e);
 		p->phase = SERVING;
+		p->served = true;
 	}
 	service_notify("READY=1");
 	LOG(LOG_INFO, "server.ready", LOG_STR("realm", p->start->realm->config.name),
