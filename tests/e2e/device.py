@@ -11,6 +11,7 @@ Everything is made by the openssl program: nothing here shares code with what is
 import base64
 import http.client
 import json
+import os
 import re
 import socket
 import ssl
@@ -47,12 +48,13 @@ def csr(r, key, serial, *options, subject=None):
 
 
 class Factory:
-    """A manufacturer's device CA; registered unless `register` is false."""
+    """A manufacturer's device CA; registered unless `register` is false. `files`: what its files are
+    called, for a second one of the same name."""
 
-    def __init__(self, r, name='factory', register=True):
-        self.r, self.name = r, name
-        self.key = new_key(r, f'ca-{name}')
-        self.cert = r.write(f'ca-{name}.pem', b'')
+    def __init__(self, r, name='factory', register=True, files=None):
+        self.r, self.name, self.files = r, name, files or name
+        self.key = new_key(r, f'ca-{self.files}')
+        self.cert = r.write(f'ca-{self.files}.pem', b'')
         openssl('req', '-x509', '-config', '/dev/null', '-key', self.key, '-out', self.cert, '-days',
                 '3650', '-subj', f'/O={name}/CN={name} device CA',
                 '-addext', 'basicConstraints=critical,CA:TRUE',
@@ -63,7 +65,7 @@ class Factory:
 
     def idevid(self, serial, *options):
         """A device's manufacturer certificate and key (IEEE 802.1AR): their paths."""
-        name = f'idevid-{self.name}-{serial}'
+        name = f'idevid-{self.files}-{serial}'
         key = new_key(self.r, name)
         request = self.r.write(f'{name}.csr', openssl(
             'req', '-new', '-config', '/dev/null', '-key', key, '-subj',
@@ -79,16 +81,6 @@ class Factory:
 def operator(r, name):
     """An operator's certificate and encrypted private key: their paths."""
     return f'{r.operators_dir}/{name}/cert.pem', f'{r.operators_dir}/{name}/key.pem'
-
-
-def add(r, serial, manufacturer=None):
-    r.medseal('device', 'add', serial, '--product', 'pump',
-              *(['--manufacturer', manufacturer] if manufacturer else []), by=r.operators[0])
-    return serial
-
-
-def ticket(r, serial, *options):
-    return r.json('device', 'ticket', serial, *options, by=r.operators[0])['ticket']
 
 
 # ---- HTTPS ----
@@ -153,6 +145,40 @@ def https(r, path, method='GET', body=None, headers=None, **kw):
         return client.request(path, method, body, headers)
 
 
+def plain_operator(r, name):
+    """Certificate and opened private key: the CLI opens it anew for each call, at scrypt's price."""
+    cert, key = operator(r, name)
+    opened = r.path(f'{name}.opened')
+    if not os.path.exists(opened):
+        r.write(f'{name}.opened', openssl('pkey', '-in', key, '-passin', f'file:{r.secrets}/{name}'))
+    return cert, opened
+
+
+def api(r, path, body=None, method=None):
+    """One call of the operators' API by the first operator; the answer's JSON."""
+    answer = https(r, path, method or ('GET' if body is None else 'POST'),
+                   None if body is None else json.dumps(body),
+                   {} if body is None else {'Content-Type': 'application/json'},
+                   port=r.admin_port, identity=plain_operator(r, r.operators[0]))
+    if answer.status >= 400:
+        raise AssertionError(f'{path}: {answer!r}')
+    return json.loads(answer.body)
+
+
+def add(r, serial, manufacturer=None):
+    api(r, '/v1/devices', {'serial': serial, 'product': 'pump',
+                           **({'manufacturer': manufacturer} if manufacturer else {})})
+    return serial
+
+
+def show(r, serial):
+    return api(r, f'/v1/devices/{serial}')
+
+
+def ticket(r, serial):
+    return api(r, f'/v1/devices/{serial}/ticket', {})['ticket']
+
+
 def basic(serial, secret):
     """The Authorization header of a ticket."""
     return {'Authorization': 'Basic ' + base64.b64encode(f'{serial}:{secret}'.encode()).decode()}
@@ -181,4 +207,4 @@ def serves(r):
     """The next client is served: over TLS, down to the keeper."""
     answer = https(r, f'{EST}/cacerts')
     tap.equal(answer.status, 200, repr(answer))
-    r.medseal('status', by=r.operators[0])
+    api(r, '/v1/status')

@@ -111,8 +111,8 @@ class Realm:
     """`init=False` makes the folders and passphrases only; `init_args` are added to `medseal init`."""
 
     def __init__(self, name='Test Pumps', operators=('alice', 'bob', 'carol'), init=True,
-                 init_args=(), config=()):
-        self.name, self.operators = name, list(operators)
+                 init_args=(), config=(), asan=()):
+        self.name, self.operators, self.asan = name, list(operators), asan
         self.top = tempfile.mkdtemp(prefix='medseal-test-')
         self.dir, self.root_dir = f'{self.top}/realm', f'{self.top}/root'
         self.operators_dir, self.secrets = f'{self.top}/operators', f'{self.top}/secrets'
@@ -295,7 +295,7 @@ class Realm:
                 self.as_user + [self.program('medseald'), '--realm', self.dir, '--passphrase-file',
                                 f'{self.secrets}/server', *more],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.top,
-                env=environment('symbolize=0'))     # the sandbox forbids what it needs
+                env=environment('symbolize=0', *self.asan))     # the sandbox forbids what it needs
         end = time.monotonic() + START_SECONDS
         while wait:
             text = self.log(offset)
