@@ -26,7 +26,8 @@ void audit_checkpoint(const struct audit_state *l, struct checkpoint *out);
 MUST_USE enum err_code audit_prove(struct store *s, uint64_t index, uint64_t size,
 	struct merkle_proof *out, struct err *e);
 
-/* Everything an outsider needs, as text (docs/spec/log-export.md), written to `fd`. */
+/* Everything an outsider needs, as text (docs/spec/log-export.md), written to `fd`.
+ * ERR_LOG_CHECKPOINT when nothing was signed yet. */
 MUST_USE enum err_code audit_export(struct store *s, const struct audit_state *l, int fd,
 	struct err *e);
 
@@ -45,7 +46,7 @@ struct audit_verdict {
  */
 MUST_USE enum err_code audit_verify_export(int fd, const struct note_key *k,
 	struct audit_verdict *out, struct err *e);
-/* The same over a database. */
+/* The same over a database; ERR_STORE_DAMAGED when only the hashes of its tree are wrong. */
 MUST_USE enum err_code audit_verify_store(struct store *s, const struct note_key *k,
 	struct audit_verdict *out, struct err *e);
 

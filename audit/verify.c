@@ -7,6 +7,7 @@
 
 #include "audit/check.h"
 #include "audit/export.h"
+#include "audit/tree.h"
 #include "merkle/lines.h"
 
 /* ---- lines of a file of any size */
@@ -222,6 +223,20 @@ static enum err_code row_checkpoint(void *arg, uint64_t size, struct bytes note)
 	return rc != ERR_OK ? rc : check_checkpoint(&w->c, note, w->e);
 }
 
+/* The entries are whole; are the tiles theirs?  Proofs are made from them. */
+static enum err_code check_tiles(struct walk *w)
+{
+	struct merkle_hash root;
+	struct merkle_hash want = merkle_edge_root(&w->c.edge);
+	if (w->c.edge.size == 0)
+		return ERR_OK;
+	enum err_code rc = merkle_root(tree_source(w->s), w->c.edge.size, &root, w->e);
+	if (rc == ERR_OK && memcmp(root.b, want.b, sizeof(root.b)) != 0)
+		rc = err_set(w->e, ERR_STORE_DAMAGED, "log",
+			"the entries are whole, but the tree's hashes beside them are not theirs");
+	return rc;
+}
+
 static enum err_code walk_store(struct walk *w)
 {
 	struct buf note = buf_new(NOTE_MAX);
@@ -237,6 +252,8 @@ static enum err_code walk_store(struct walk *w)
 		rc = store_log_list(w->s, w->size, UINT64_MAX, row_entry, w, w->e);
 	if (rc == ERR_OK)
 		rc = check_end(&w->c, w->size, w->size > 0 ? &w->last : NULL, w->e);
+	if (rc == ERR_OK)
+		rc = check_tiles(w);
 	buf_free(&note);
 	return rc;
 }

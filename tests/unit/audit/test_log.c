@@ -336,6 +336,24 @@ static void what_was_done_to_the_database_is_named(void **state)
 	}
 }
 
+static void tiles_of_another_log_are_told(void **state)
+{
+	(void)state;
+	struct log_maker m;
+	struct audit_verdict v;
+	struct audit_state l;
+	log_maker_start(&m);
+	log_maker_append(&m, 600);
+	log_maker_sign(&m);
+	assert_int_equal(audit_verify_store(m.store, &m.note, &v, NULL), ERR_OK);
+	tamper(&m, "DROP TRIGGER tile_only_grows;"
+		   "UPDATE tile SET hashes = zeroblob(length(hashes))");
+	assert_int_equal(audit_open(m.store, &m.note, &l, NULL), ERR_LOG_EDITED);
+	assert_int_equal(audit_verify_store(m.store, &m.note, &v, NULL), ERR_STORE_DAMAGED);
+	assert_int_equal(v.signed_entries, 600);
+	log_maker_end(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +368,7 @@ int main(void)
 		cmocka_unit_test(an_export_verifies),
 		cmocka_unit_test(the_golden_export_is_made_byte_for_byte),
 		cmocka_unit_test(what_was_done_to_the_database_is_named),
+		cmocka_unit_test(tiles_of_another_log_are_told),
 	};
 	return RUN_TAP(tests);
 }
