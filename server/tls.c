@@ -130,6 +130,7 @@ void tls_setup_free(void)
 		SSL_CTX_free(contexts[l]);
 		contexts[l] = NULL;
 	}
+	tls_key_unload();
 }
 
 struct tls *tls_new(enum listener l, int fd)

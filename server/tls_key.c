@@ -246,20 +246,31 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
 	return 1;
 }
 
+static OSSL_PROVIDER *loaded[2];
+
 static enum err_code load_provider(struct err *e)
 {
-	/* Kept for as long as the process lives: each load is a reference that is ours. */
-	static OSSL_PROVIDER *standard, *ours;
-	if (ours != NULL)
+	if (loaded[1] != NULL)
 		return ERR_OK;
-	/* The default one is loaded by itself only as long as nobody loads another. */
-	standard = OSSL_PROVIDER_load(NULL, "default");
-	if (standard != NULL && OSSL_PROVIDER_add_builtin(NULL, PROVIDER_NAME, provider_init) == 1)
-		ours = OSSL_PROVIDER_load(NULL, PROVIDER_NAME);
-	if (ours == NULL)
+	/* The default one is loaded by itself only as long as nobody loads another; and it must come
+	 * first, so that everybody else's keys stay with it. */
+	if (loaded[0] == NULL)
+		loaded[0] = OSSL_PROVIDER_load(NULL, "default");
+	if (loaded[0] != NULL &&
+		OSSL_PROVIDER_add_builtin(NULL, PROVIDER_NAME, provider_init) == 1)
+		loaded[1] = OSSL_PROVIDER_load(NULL, PROVIDER_NAME);
+	if (loaded[1] == NULL)
 		return err_set(e, ERR_CRYPTO, PROVIDER_NAME, "the provider could not be loaded: %s",
 			ERR_reason_error_string(ERR_get_error()));
 	return ERR_OK;
+}
+
+void tls_key_unload(void)
+{
+	(void)OSSL_PROVIDER_unload(loaded[1]);
+	(void)OSSL_PROVIDER_unload(loaded[0]);
+	loaded[0] = NULL;
+	loaded[1] = NULL;
 }
 
 enum err_code tls_key_new(EVP_PKEY *public_key, EVP_PKEY **out, struct err *e)

@@ -23,5 +23,7 @@ void tls_key_signer(tls_key_sign_fn *fn, void *arg);
 /* A key for the certificate with this SubjectPublicKeyInfo's key; EVP_PKEY_free. */
 MUST_USE enum err_code tls_key_new(struct evp_pkey_st *public_key, struct evp_pkey_st **out,
 	struct err *e);
+/* At the end of the program, when no key is left. */
+void tls_key_unload(void);
 
 #endif

@@ -96,6 +96,7 @@ static int teardown(void **state)
 	(void)state;
 	EVP_PKEY_free(remote);
 	cert_free(&cert);
+	tls_key_unload();
 	key_free(real_key);
 	return 0;
 }
