@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crypto/random.h"
@@ -93,7 +95,52 @@ enum err_code image_open(struct authority *a, const uint8_t digest[SHA256_SIZE],
 	return ERR_OK;
 }
 
-enum err_code image_tidy(struct authority *a, struct err *e)
+/* The digests of all images that a release names. */
+struct named {
+	uint8_t (*digest)[SHA256_SIZE];
+	size_t n;
+	size_t room;
+};
+
+static enum err_code collect(void *arg, const struct release_row *r)
+{
+	struct named *all = arg;
+	if (all->n == all->room) {
+		size_t room = all->room == 0 ? 64 : 2 * all->room;
+		void *more = realloc(all->digest, room * sizeof(all->digest[0]));
+		if (more == NULL)
+			return ERR_NO_MEMORY;
+		all->digest = more;
+		all->room = room;
+	}
+	memcpy(all->digest[all->n++], r->image_digest, SHA256_SIZE);
+	return ERR_OK;
+}
+
+static bool is_named(const struct named *all, const uint8_t digest[SHA256_SIZE])
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (memcmp(all->digest[i], digest, SHA256_SIZE) == 0)
+			return true;
+	return false;
+}
+
+/* May this file of the folder go?  What is not ours by its name stays. */
+static bool is_litter(struct authority *a, const struct named *all, const char *name)
+{
+	struct stat st;
+	uint8_t digest[SHA256_SIZE];
+	int64_t now = clock_now(a->clock);
+	if (strncmp(name, UNFINISHED, strlen(UNFINISHED)) == 0)
+		return true;
+	if (strlen(name) != NAME_SIZE - 1 || !hex_decode(name, digest, sizeof(digest)))
+		return false;
+	return !is_named(all, digest) && clock_believable(now) &&
+		fstatat(a->images_dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		now - (int64_t)st.st_mtime > IMAGE_KEEP;
+}
+
+static enum err_code tidy_folder(struct authority *a, const struct named *all, struct err *e)
 {
 	/* an open of its own: a directory stream moves the descriptor's position and closes it */
 	int fd = openat(a->images_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -105,8 +152,20 @@ enum err_code image_tidy(struct authority *a, struct err *e)
 		return err_sys(e, ERR_IO, "images", why, "the folder cannot be read");
 	}
 	for (struct dirent *d = readdir(dir); d != NULL; d = readdir(dir))
-		if (strncmp(d->d_name, UNFINISHED, strlen(UNFINISHED)) == 0)
+		if (is_litter(a, all, d->d_name))
 			(void)unlinkat(a->images_dir, d->d_name, 0);
 	(void)closedir(dir);
 	return ERR_OK;
+}
+
+enum err_code image_tidy(struct authority *a, struct err *e)
+{
+	struct named all = {0};
+	enum err_code rc = store_release_list(a->store, collect, &all, e);
+	if (rc == ERR_NO_MEMORY)
+		rc = err_set(e, rc, "images", "there are too many releases");
+	if (rc == ERR_OK)
+		rc = tidy_folder(a, &all, e);
+	free(all.digest);
+	return rc;
 }

@@ -16,7 +16,13 @@ MUST_USE enum err_code image_add(struct authority *a, int fd, uint8_t digest[SHA
 /* A descriptor to read it, which the caller closes; ERR_NOT_FOUND. */
 MUST_USE enum err_code image_open(struct authority *a, const uint8_t digest[SHA256_SIZE], int *fd,
 	struct err *e);
-/* Remove what an interrupted image_add left; at start. */
+/* An image that no release names is kept this long for the proposal that it was handed in for. */
+#define IMAGE_KEEP ((int64_t)7 * 86400)
+
+/*
+ * At start: remove what an interrupted image_add left, and images that were handed in more than
+ * IMAGE_KEEP seconds ago and are named by no release.
+ */
 MUST_USE enum err_code image_tidy(struct authority *a, struct err *e);
 
 #endif

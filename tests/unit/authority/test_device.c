@@ -7,10 +7,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "authority/device.h"
 #include "authority/image.h"
+#include "authority/release.h"
 #include "authority/revoke.h"
 #include "tests/unit/authority/realm_maker.h"
 
@@ -313,6 +315,42 @@ static void what_an_interrupted_upload_left_is_tidied(void **state)
 	(void)close(fd);
 }
 
+static void touch(const uint8_t digest[SHA256_SIZE], int64_t at)
+{
+	char name[2 * SHA256_SIZE + 1];
+	struct timespec times[2] = {{.tv_sec = at}, {.tv_sec = at}};
+	hex_encode(digest, SHA256_SIZE, name);
+	assert_int_equal(utimensat(r.a.images_dir, name, times, 0), 0);
+}
+
+static void an_image_that_nobody_proposed_goes_after_a_week(void **state)
+{
+	(void)state;
+	int fd = -1;
+	struct release_row row;
+	struct release used = realm_image(&r, "pump", bytes_str("used"), RELEASE_PLAIN, 1, 1);
+	struct release idle = realm_image(&r, "pump", bytes_str("idle"), RELEASE_PLAIN, 2, 1);
+	struct buf b = realm_envelope(&r, &r.people.alice, APPROVAL_PROPOSE, &used);
+	assert_int_equal(REALM_DO(&r, release_propose(&r.a, &r.alice, buf_view(&b), &row, NULL)),
+		ERR_OK);
+	buf_free(&b);
+	touch(used.image_digest, r.now - IMAGE_KEEP - 1);
+	touch(idle.image_digest, r.now - IMAGE_KEEP);
+	assert_int_equal(image_tidy(&r.a, NULL), ERR_OK);
+	assert_int_equal(images(), 2);
+	touch(idle.image_digest, r.now - IMAGE_KEEP - 1);
+	int64_t now = r.now;
+	r.now = 0; /* a clock that knows nothing throws nothing away */
+	assert_int_equal(image_tidy(&r.a, NULL), ERR_OK);
+	assert_int_equal(images(), 2);
+	r.now = now;
+	assert_int_equal(image_tidy(&r.a, NULL), ERR_OK);
+	assert_int_equal(images(), 1);
+	assert_int_equal(image_open(&r.a, used.image_digest, &fd, NULL), ERR_OK);
+	(void)close(fd);
+	assert_int_equal(image_open(&r.a, idle.image_digest, &fd, NULL), ERR_NOT_FOUND);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -328,6 +366,7 @@ int main(void)
 		TEST(images_come_whole_or_not_at_all),
 		TEST(a_file_that_cannot_grow_leaves_nothing_behind),
 		TEST(what_an_interrupted_upload_left_is_tidied),
+		TEST(an_image_that_nobody_proposed_goes_after_a_week),
 	};
 	return RUN_TAP(tests);
 }
