@@ -30,6 +30,8 @@
 #define STABLE_MS 10000
 #define PAUSE_FIRST_MS 100
 #define PAUSE_MAX_MS 10000
+/* So many that end by themselves before anything was served: it will not get better. */
+#define STILLBORN_MAX 3
 
 enum phase { STARTING, SERVING, STOPPING, FAILED };
 
@@ -42,6 +44,7 @@ struct parent {
 	struct child children[CHILDREN_MAX];
 	unsigned generation; /* of the configuration; workers of an older one are to go */
 	int64_t pause_ms;    /* before the next worker is forked in place of a dead one */
+	unsigned stillborn;  /* workers that ended before the server ever served */
 	struct event *retry;
 	struct event *patience; /* ends a stop that takes too long */
 	struct event *signals[4];
@@ -359,8 +362,12 @@ static void advance(struct parent *p)
 		advance_start(p);
 }
 
-static void worker_died(struct parent *p, const struct child *c)
+static void worker_died(struct parent *p, const struct child *c, int status)
 {
+	if (p->phase == STARTING && status > 0 && ++p->stillborn >= STILLBORN_MAX) {
+		begin_stop(p, FAILED, status);
+		return;
+	}
 	bool stable = clock_monotonic_ms() - c->started_ms > STABLE_MS;
 	p->pause_ms = stable ? 0 : p->pause_ms == 0 ? PAUSE_FIRST_MS : 2 * p->pause_ms;
 	if (p->pause_ms > PAUSE_MAX_MS)
@@ -379,7 +386,7 @@ static void child_ended(struct parent *p, struct child *c, int wait_status)
 	struct child was = *c;
 	child_forget(c);
 	if (was.role == ROLE_WORKER && !was.stopping)
-		worker_died(p, &was);
+		worker_died(p, &was, status);
 	else if (was.role != ROLE_WORKER && !expected)
 		core_died(p, status > 0 ? status : 0);
 }
