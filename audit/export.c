@@ -72,11 +72,12 @@ static enum err_code one_checkpoint(void *arg, uint64_t size, struct bytes note)
 static enum err_code write_header(struct writer *w, const char *origin)
 {
 	struct buf note = buf_new(NOTE_MAX);
-	uint64_t size;
+	uint64_t size = 0;
 	enum err_code rc = store_checkpoint_newest(w->s, &size, &note, w->e);
 	if (rc == ERR_NOT_FOUND)
 		rc = err_set(w->e, ERR_LOG_CHECKPOINT, origin,
 			"nothing was signed yet; an export would show nothing");
+	w->end = size; /* what is behind it nobody has signed: it would show nothing */
 	if (rc == ERR_OK) {
 		buf_printf(&w->out, "%s\n%s%s\n", EXPORT_HEADER, EXPORT_ORIGIN, origin);
 		put_note(w, EXPORT_NEWEST, buf_view(&note));
@@ -87,9 +88,7 @@ static enum err_code write_header(struct writer *w, const char *origin)
 
 static enum err_code write_all(struct writer *w, const char *origin)
 {
-	enum err_code rc = store_log_size(w->s, &w->end, w->e);
-	if (rc == ERR_OK)
-		rc = write_header(w, origin);
+	enum err_code rc = write_header(w, origin);
 	if (rc == ERR_OK)
 		rc = store_checkpoint_list(w->s, one_checkpoint, w, w->e);
 	if (rc == ERR_OK)

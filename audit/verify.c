@@ -137,6 +137,9 @@ static enum err_code finish(struct lines *l, struct check *c, struct bytes end, 
 		return check_fault(c, ERR_LOG_CUT, c->edge.size, "the export ends before it", e);
 	if (n < c->edge.size)
 		return check_fault(c, ERR_LOG_EDITED, n, "it was put in behind the end", e);
+	if (n > c->newest.size)
+		return check_fault(c, ERR_LOG_EDITED, c->newest.size,
+			"it was put in behind the newest checkpoint: nobody has signed it", e);
 	rc = next_line(l, &more, e);
 	if (rc == ERR_OK && (more.p != NULL || l->at != l->len))
 		rc = err_set(e, ERR_TRAILING, "export", "something follows its last line");

@@ -36,7 +36,12 @@ static enum err_code report(const struct cli *c, const char *what, const struct 
 	yyjson_mut_obj_add_uint(doc, o, "entries", v->entries);
 	yyjson_mut_obj_add_uint(doc, o, "checkpoints", v->checkpoints);
 	yyjson_mut_obj_add_uint(doc, o, "signed_entries", v->signed_entries);
-	return out_doc(c, doc, e);
+	enum err_code rc = out_doc(c, doc, e);
+	/* Of a realm's folder only: a server that was killed signs them when it starts. */
+	if (rc == ERR_OK && v->entries > v->signed_entries)
+		out_note(c, "No checkpoint covers the entries from %" PRIu64 " on yet: they are linked, "
+			    "and not signed.", v->signed_entries);
+	return rc;
 }
 
 static enum err_code verify_file(const char *path, const struct note_key *k,

@@ -26,6 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (rc == ERR_OK && v.signed_entries != 0 && v.signed_entries != 3 &&
 		v.signed_entries != 5 && v.signed_entries != 7)
 		abort();
+	if (rc == ERR_OK && v.signed_entries != v.entries)
+		abort();
 	if (v.signed_entries > v.entries || v.bad_seq > v.entries + 1)
 		abort();
 	return 0;

@@ -12,7 +12,7 @@ int main(void)
 		log_maker_append(&m, i);
 		log_maker_sign(&m);
 	}
-	log_maker_append(&m, 2); /* not signed yet */
+	log_maker_append(&m, 2); /* not signed yet: not exported */
 	if (note_key_print(&m.note, &vkey, NULL) != ERR_OK ||
 		audit_export(m.store, &m.state, 1, NULL) != ERR_OK)
 		return 1;

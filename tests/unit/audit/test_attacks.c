@@ -454,6 +454,37 @@ static void an_old_end_does_not_hide_behind_an_old_checkpoint(void **state)
 	assert_int_equal(v.signed_entries, 11);
 }
 
+static void an_entry_behind_the_newest_checkpoint_is_refused(void **state)
+{
+	(void)state;
+	/* Linked well, counted by the last line, and written without the key. */
+	struct lines l = split(export_text);
+	struct entry en = entry_at(&l, at(&l, ENTRIES - 1));
+	en.prev = merkle_leaf(bytes_str(l.line[at(&l, ENTRIES - 1)]));
+	en.seq = ENTRIES;
+	put(&l, l.n - 1, dup_line("", 0));
+	set_entry(&l, l.n - 2, &en);
+	renumber(&l, true);
+	EXPECT(&l, ERR_LOG_EDITED, ENTRIES);
+}
+
+static void what_is_not_signed_yet_is_not_exported(void **state)
+{
+	(void)state;
+	struct log_maker m;
+	struct audit_verdict v;
+	log_maker_start(&m);
+	log_maker_append(&m, 3);
+	log_maker_sign(&m);
+	log_maker_append(&m, 2);
+	char *text = log_maker_export(&m);
+	assert_int_equal(log_maker_verify(&m, text, strlen(text), &v, NULL), ERR_OK);
+	assert_int_equal(v.entries, 3);
+	assert_int_equal(v.signed_entries, 3);
+	free(text);
+	log_maker_end(&m);
+}
+
 static void what_is_no_export_is_told(void **state)
 {
 	(void)state;
@@ -491,6 +522,8 @@ int main(void)
 		cmocka_unit_test(no_flipped_bit_passes),
 		cmocka_unit_test(a_forged_checkpoint_is_named),
 		cmocka_unit_test(an_old_end_does_not_hide_behind_an_old_checkpoint),
+		cmocka_unit_test(an_entry_behind_the_newest_checkpoint_is_refused),
+		cmocka_unit_test(what_is_not_signed_yet_is_not_exported),
 		cmocka_unit_test(what_is_no_export_is_told),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
