@@ -11,15 +11,16 @@ static const char base32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"; /* RFC 4648 §6
 _Static_assert(PRODUCT_MAX == RELEASE_PRODUCT_MAX, "a device's product is a release's");
 _Static_assert(TICKET_TEXT_SIZE <= TICKET_TEXT_MAX, "what we give out, we take back");
 
+/* No '_': a certificate's serialNumber is a PrintableString, which has none (X.520 6.2.9). */
 enum err_code device_serial_check(const char *serial, struct err *e)
 {
 	static const char digits_letters[] =
-		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._:-";
+		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.:-";
 	size_t n = strlen(serial);
 	if (n == 0 || n > DEVICE_SERIAL_MAX || strspn(serial, digits_letters) != n ||
-		strchr("._:-", serial[0]) != NULL)
+		strchr(".:-", serial[0]) != NULL)
 		return err_set(e, ERR_SERIAL_FORM, serial, "it must be 1 to %d of letters, digits, "
-			"'.', '_', ':' and '-', the first a letter or digit", DEVICE_SERIAL_MAX);
+			"'.', ':' and '-', the first a letter or digit", DEVICE_SERIAL_MAX);
 	return ERR_OK;
 }
 
