@@ -21,6 +21,9 @@
 /* Images get this many times the time of a request. */
 #define LARGE_FACTOR 20
 #define OUT_MAX ((size_t)1 << 20) /* head and a body that was not mapped */
+/* After the grace of a stop, for requests of which a part has come: less than the parent's patience,
+ * after which it kills, and answers under way would be lost with them. */
+#define STOP_HALF_MS 3000
 
 /* ---- lists and events ---------------------------------------------------------------------- */
 
@@ -539,11 +542,25 @@ static void sweep_timed(struct worker *w, int64_t now)
 	}
 }
 
+/* The rest of their request may never come; a stop does not wait for it. */
+static void close_unfinished(struct worker *w)
+{
+	struct conn *c = TAILQ_FIRST(&w->timed);
+	while (c != NULL) {
+		struct conn *next = TAILQ_NEXT(c, entry);
+		if (c->state != CONN_ASKING && c->state != CONN_WRITING && !is_large(c))
+			conn_free(c);
+		c = next;
+	}
+}
+
 void conn_sweep(struct worker *w)
 {
 	int64_t now = clock_monotonic_ms();
 	sweep_timed(w, now);
 	sweep_waiting(w, now - (int64_t)w->p->realm->config.idle_timeout * 1000);
+	if (w->stopping && now >= w->grace_until + STOP_HALF_MS)
+		close_unfinished(w);
 	if (w->stopping && now >= w->grace_until)
 		conn_close_idle(w);
 }
