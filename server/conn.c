@@ -468,17 +468,38 @@ void conn_run(struct conn *c)
 
 /* ---- coming and going ---------------------------------------------------------------------- */
 
+/* An image on its way in or out, which only an operator can set going. */
+static bool is_large(const struct conn *c)
+{
+	return c->large.len > 0 || (c->request != NULL && c->request->image_fd >= 0);
+}
+
+/*
+ * Who makes room for a newcomer: the longest idle one; when none is idle, the one that has kept us
+ * waiting longest for its handshake or request.  Who waits for us stays.
+ */
+static struct conn *least_needed(struct worker *w)
+{
+	struct conn *c = TAILQ_FIRST(&w->waiting);
+	if (c != NULL)
+		return c;
+	TAILQ_FOREACH(c, &w->timed, entry)
+		if (!is_large(c) && (c->state == CONN_HANDSHAKE || c->state == CONN_READING ||
+					    c->state == CONN_LINGERING))
+			return c;
+	return NULL;
+}
+
 void conn_accept(struct worker *w, enum listener l, int fd)
 {
-	/* The longest idle one makes room; when none is idle the newcomer must go. */
 	if (w->conns >= w->p->realm->config.connections_max) {
-		struct conn *oldest = TAILQ_FIRST(&w->waiting);
-		if (oldest == NULL) {
+		struct conn *goes = least_needed(w);
+		if (goes == NULL) {
 			LOG(LOG_WARN, "connection.refused", LOG_NUM("connections", w->conns));
 			(void)close(fd);
 			return;
 		}
-		conn_free(oldest);
+		conn_free(goes);
 	}
 	struct conn *c = calloc(1, sizeof(*c));
 	if (c == NULL) {
@@ -512,12 +533,6 @@ static void sweep_waiting(struct worker *w, int64_t before)
 	struct conn *c;
 	while ((c = TAILQ_FIRST(&w->waiting)) != NULL && c->since < before)
 		close_politely(c);
-}
-
-/* An image on its way in or out, which only an operator can set going. */
-static bool is_large(const struct conn *c)
-{
-	return c->large.len > 0 || (c->request != NULL && c->request->image_fd >= 0);
 }
 
 static void sweep_timed(struct worker *w, int64_t now)

@@ -306,6 +306,22 @@ def test_more_than_the_limit():
     device.serves(R)
 
 
+def test_handshakes_never_finished():
+    "more handshakes than connections.max that are never finished do not keep the next client out"
+    hello = client_hello()
+    socks = []
+    try:
+        for _ in range(300):
+            s = plain()
+            s.sendall(hello)
+            socks.append(s)
+        time.sleep(1)       # by now as many as may be are in their handshake
+        tap.comment(f'slowest answer: {serve_meanwhile(1, 2):.2f} s')
+    finally:
+        for s in socks:
+            s.close()
+
+
 def test_end():
     "the log verifies, the server stops, no sanitizer has a report"
     R.end()
