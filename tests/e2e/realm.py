@@ -13,6 +13,7 @@ copied to where that user can reach them: nothing here needs to be root.
 """
 import atexit
 import base64
+import glob
 import json
 import os
 import pty
@@ -59,6 +60,16 @@ def environment(*asan):
     env.pop('MEDSEAL_OPERATOR', None)
     env.pop('CREDENTIALS_DIRECTORY', None)
     return env
+
+
+def at(when, env):
+    """With libfaketime: a process whose clock begins at `when`, as 'YYYY-MM-DD hh:mm:ss' in UTC."""
+    found = glob.glob('/usr/lib/*/faketime/libfaketimeMT.so.1')
+    if not found:
+        tap.skip('libfaketime is not installed')
+    asan = env.get('ASAN_OPTIONS', '') + ':verify_asan_link_order=0'
+    return {**env, 'LD_PRELOAD': found[0], 'FAKETIME': f'@{when}', 'TZ': 'UTC', 'ASAN_OPTIONS': asan,
+            'FAKETIME_DISABLE_SHM': '1', 'FAKETIME_DONT_FAKE_MONOTONIC': '1'}
 
 
 def no_sanitizer_report(text):
@@ -287,15 +298,16 @@ class Realm:
 
     # ---- the server ----
 
-    def start(self, *more, wait=True):
-        """medseald in the background; returns when it says that it is ready."""
+    def start(self, *more, wait=True, clock=None):
+        """medseald in the background; returns when it says that it is ready. `clock`: see at()."""
+        env = environment('symbolize=0', *self.asan)    # the sandbox forbids what symbols need
         with open(self.log_path, 'ab') as log:
             offset = log.tell()
             self.server = subprocess.Popen(
                 self.as_user + [self.program('medseald'), '--realm', self.dir, '--passphrase-file',
                                 f'{self.secrets}/server', *more],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.top,
-                env=environment('symbolize=0', *self.asan))     # the sandbox forbids what it needs
+                env=at(clock, env) if clock else env)
         end = time.monotonic() + START_SECONDS
         while wait:
             text = self.log(offset)
