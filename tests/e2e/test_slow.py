@@ -229,8 +229,11 @@ def may_open():
 
 
 def open_idle(n):
-    """n TLS connections after a handshake; threads share the work."""
-    context = device.context(R)
+    """n TLS connections after a handshake, as cheap as it comes; threads share the work. One that
+    has to make room before its handshake is done is left out."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ecdh_curve('prime256v1')
     made, lock = [], threading.Lock()
     todo = iter(range(n))
 
@@ -240,7 +243,10 @@ def open_idle(n):
                 if next(todo, None) is None:
                     return
             s = socket.create_connection(('127.0.0.1', R.est_port), device.SECONDS)
-            made.append(context.wrap_socket(s, server_hostname='localhost'))
+            try:
+                made.append(context.wrap_socket(s, server_hostname='localhost'))
+            except OSError:
+                s.close()
     threads = [threading.Thread(target=work) for _ in range(4)]
     for t in threads:
         t.start()
@@ -298,6 +304,7 @@ def test_more_than_the_limit():
         device.serves(R)
         left = still_open(socks)
         tap.comment(f'{left} of {len(socks)} are still open')
+        tap.equal(len(socks) > 200, True, 'connections made')
         if not 50 <= left <= 100:
             raise AssertionError(f'{left} of {len(socks)} are still open')
     finally:
