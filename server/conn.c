@@ -490,16 +490,22 @@ static struct conn *least_needed(struct worker *w)
 	return NULL;
 }
 
+bool conn_make_room(struct worker *w)
+{
+	struct conn *goes = least_needed(w);
+	if (goes == NULL) {
+		LOG(LOG_WARN, "connections.full", LOG_NUM("connections", w->conns));
+		return false;
+	}
+	conn_free(goes);
+	return true;
+}
+
 void conn_accept(struct worker *w, enum listener l, int fd)
 {
-	if (w->conns >= w->p->realm->config.connections_max) {
-		struct conn *goes = least_needed(w);
-		if (goes == NULL) {
-			LOG(LOG_WARN, "connection.refused", LOG_NUM("connections", w->conns));
-			(void)close(fd);
-			return;
-		}
-		conn_free(goes);
+	if (w->conns >= w->p->realm->config.connections_max && !conn_make_room(w)) {
+		(void)close(fd);
+		return;
 	}
 	struct conn *c = calloc(1, sizeof(*c));
 	if (c == NULL) {

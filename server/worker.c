@@ -197,8 +197,12 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	int one = 1;
 	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
 		int s = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (s < 0)
-			return; /* taken by another worker, or the client went */
+		if (s < 0) {
+			/* Out of descriptors: the client would wait for ever, and this event with it. */
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+				conn_make_room(w);
+			return; /* else taken by another worker, or the client went */
+		}
 		/* Answers go out whole; waiting for more only delays them. */
 		(void)setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		conn_accept(w, l, s);

@@ -135,6 +135,8 @@ void conn_answer(struct conn *c, int status, const char *type, struct bytes body
 	const char *fields);
 void conn_answer_mapped(struct conn *c, int status, const char *type, struct bytes mapping);
 void conn_refuse(struct conn *c, const struct err *why, const char *fields);
+/* Close the connection that is needed least; false when all are needed. */
+bool conn_make_room(struct worker *w);
 void conn_sweep(struct worker *w);
 void conn_close_idle(struct worker *w);
 
