@@ -28,21 +28,30 @@ static enum err_code ask(struct keeper *k, struct message *m, struct err *e)
 	return rc == ERR_OK || rc == ERR_PROTOCOL ? rc : lose(k, rc);
 }
 
-/* The next answer, whoever's it is: MSG_SIGNED or MSG_REFUSED. */
-static enum err_code hear(struct keeper *k, struct message *m, struct err *e)
+static enum err_code wait_for_answer(struct keeper *k, struct err *e)
 {
 	struct pollfd p = {.fd = k->signer.fd, .events = POLLIN};
 	int n;
 
-	if (k->lost)
-		return err_set(e, ERR_UNAVAILABLE, "signer", "it is gone");
 	do {
 		n = poll(&p, 1, SIGNER_PATIENCE_MS);
 	} while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return lose(k, err_set(e, ERR_UNAVAILABLE, "signer", "no answer for %d ms",
-			SIGNER_PATIENCE_MS));
-	enum err_code rc = channel_receive(&k->signer, true, m, e);
+	if (n > 0)
+		return ERR_OK;
+	return err_set(e, ERR_UNAVAILABLE, "signer", "no answer for %d ms", SIGNER_PATIENCE_MS);
+}
+
+/* The next answer, whoever's it is: MSG_SIGNED or MSG_REFUSED. */
+static enum err_code hear(struct keeper *k, struct message *m, struct err *e)
+{
+	if (k->lost)
+		return err_set(e, ERR_UNAVAILABLE, "signer", "it is gone");
+	enum err_code rc = channel_receive(&k->signer, false, m, e);
+	if (rc == ERR_BUSY) {
+		rc = wait_for_answer(k, e);
+		if (rc == ERR_OK)
+			rc = channel_receive(&k->signer, true, m, e);
+	}
 	if (rc != ERR_OK)
 		return lose(k, rc);
 	if (m->type != MSG_SIGNED && m->type != MSG_REFUSED)
