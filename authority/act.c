@@ -33,3 +33,17 @@ void authority_reset(struct authority *a, const struct audit_state *mark)
 {
 	a->audit = *mark;
 }
+
+enum err_code authority_issuing_ends(struct authority *a, int64_t *ends, struct err *e)
+{
+	struct cert issuing;
+	if (a->issuing_ends == 0) {
+		enum err_code rc = cert_parse(a->issuing_der, &issuing, e);
+		if (rc != ERR_OK)
+			return rc;
+		a->issuing_ends = issuing.not_after;
+		cert_free(&issuing);
+	}
+	*ends = a->issuing_ends;
+	return ERR_OK;
+}

@@ -42,13 +42,15 @@ struct authority {
 	struct authority_policy policy;
 	char realm[CERT_NAME_MAX + 1]; /* O= of what it issues */
 	char crl_url[256];             /* "": none */
+	const char *const *server_names; /* NULL-terminated; a view: what the server's certificate names */
+	struct bytes tls_spki;           /* a view: the key it is for */
 	int images_dir;                /* folder of proposed images, as a descriptor */
 	struct bytes root_der;         /* views that outlive the struct */
 	struct bytes issuing_der;
 	struct bytes code_signing_der;
 	struct bytes root_crl;    /* BYTES_NONE: the root has revoked nobody yet */
 	struct audit_state undo;  /* as act_begin found it */
-	int64_t issuing_ends;     /* notAfter of the issuing CA; 0 until enrol_decide has read it */
+	int64_t issuing_ends;     /* notAfter of the issuing CA; 0 until authority_issuing_ends */
 };
 
 /*
@@ -63,5 +65,8 @@ MUST_USE enum err_code act_end(struct authority *a, struct entry *en, struct err
 void act_undo(struct authority *a);
 void authority_mark(const struct authority *a, struct audit_state *mark);
 void authority_reset(struct authority *a, const struct audit_state *mark);
+
+/* notAfter of the issuing CA: no certificate outlives the CA that issued it. */
+MUST_USE enum err_code authority_issuing_ends(struct authority *a, int64_t *ends, struct err *e);
 
 #endif

@@ -175,20 +175,16 @@ static enum err_code key_decide(struct authority *a, const struct enrol_grant *g
 		"every device makes a key of its own");
 }
 
-/* No certificate outlives the CA that issued it; read once. */
+/* No certificate outlives the CA that issued it. */
 static enum err_code end_decide(struct authority *a, struct enrol_grant *g, struct err *e)
 {
-	struct cert issuing;
-	if (a->issuing_ends == 0) {
-		enum err_code rc = cert_parse(a->issuing_der, &issuing, e);
-		if (rc != ERR_OK)
-			return rc;
-		a->issuing_ends = issuing.not_after;
-		cert_free(&issuing);
-	}
+	int64_t ends;
+	enum err_code rc = authority_issuing_ends(a, &ends, e);
+	if (rc != ERR_OK)
+		return rc;
 	g->not_after = g->at + profile_row(PROFILE_DEVICE)->lifetime;
-	if (g->not_after > a->issuing_ends)
-		g->not_after = a->issuing_ends;
+	if (g->not_after > ends)
+		g->not_after = ends;
 	if (g->not_after <= g->at)
 		return err_set(e, ERR_UNAVAILABLE, a->realm, "its issuing CA has come to its end");
 	return ERR_OK;

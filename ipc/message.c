@@ -84,6 +84,7 @@ static const struct row rows[MSG_COUNT] = {
 		{TEXT("origin"), NUM("size"), FIXED("root", MESSAGE_HASH_SIZE)}},
 	[MSG_SIGNED] = {"signed", WAY(ROLE_SIGNER, ROLE_KEEPER), FD_MAY,
 		{BYTES("made", MESSAGE_BODY_MAX)}},
+	[MSG_RENEWED] = {"renewed", WAY(ROLE_KEEPER, ROLE_PARENT), FD_NONE, {{0}}},
 };
 
 static const struct row *row_of(enum message_type t)

@@ -64,6 +64,8 @@ enum message_type {
 	MSG_SIGN_RELEASE,    /* {proposal envelope, approvals as a list, time} + fd: the image */
 	MSG_SIGN_CHECKPOINT, /* {origin, size, root} */
 	MSG_SIGNED,          /* {what was made} */
+	/* keeper -> parent */
+	MSG_RENEWED, /* {} certs/tls.pem is another: new workers take it, the old ones go */
 	MSG_COUNT
 };
 

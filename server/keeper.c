@@ -100,6 +100,8 @@ enum err_code keeper_open(const struct realm *r, struct clock clock, struct keep
 	k->parent.fd = -1;
 	k->signer.fd = -1;
 	k->root_crl = buf_new(ROOT_CRL_MAX);
+	k->tls_spki = buf_new(KEY_SPKI_MAX);
+	k->dir = r->dir;
 	k->a.images_dir = -1;
 	k->a.clock = clock;
 	k->a.signer = signer_client_port(k);
@@ -113,6 +115,8 @@ enum err_code keeper_open(const struct realm *r, struct clock clock, struct keep
 	memcpy(k->a.realm, c->name, sizeof(k->a.realm));
 	memcpy(k->a.crl_url, c->crl_url, sizeof(k->a.crl_url));
 	enum err_code rc = open_certs(k, r->dir, e);
+	if (rc == ERR_OK)
+		rc = keeper_open_tls(k, c, e);
 	if (rc == ERR_OK)
 		rc = open_store(k, r->dir, e);
 	if (rc == ERR_OK)
@@ -140,13 +144,13 @@ void keeper_close(struct keeper *k)
 	cert_free(&k->issuing);
 	cert_free(&k->code_signing);
 	buf_free(&k->root_crl);
+	buf_free(&k->tls_spki);
 	k->a.store = NULL;
 	k->trust_fd = -1;
 	k->a.images_dir = -1;
 }
 
-/* `act` in a transaction of its own; on any fault nothing has happened. */
-static enum err_code transact(struct keeper *k,
+enum err_code keeper_transact(struct keeper *k,
 	enum err_code (*act)(struct authority *a, bool *made, struct err *e), bool *made,
 	struct err *e)
 {
@@ -170,7 +174,7 @@ enum err_code keeper_checkpoint(struct keeper *k, struct err *e)
 	bool made;
 	if (k->a.audit.edge.size == k->checkpointed)
 		return ERR_OK;
-	enum err_code rc = transact(k, journal_checkpoint, &made, e);
+	enum err_code rc = keeper_transact(k, journal_checkpoint, &made, e);
 	k->checkpoint_due = clock_monotonic_ms() +
 		(rc == ERR_OK ? CHECKPOINT_MS : CHECKPOINT_RETRY_MS);
 	if (rc == ERR_OK)
@@ -182,7 +186,7 @@ enum err_code keeper_refresh_crl(struct keeper *k, struct err *e)
 {
 	bool made;
 	k->crl_due = clock_monotonic_ms() + CRL_LOOK_MS;
-	return transact(k, revoke_refresh, &made, e);
+	return keeper_transact(k, revoke_refresh, &made, e);
 }
 
 static void fail(struct keeper *k, const struct err *e)
@@ -299,7 +303,7 @@ static int patience(const struct keeper *k)
 	if (k->waiting_n > 0)
 		return 0;
 	int64_t now = clock_monotonic_ms();
-	int64_t due = k->crl_due;
+	int64_t due = k->crl_due < k->renew_due ? k->crl_due : k->renew_due;
 	if (k->a.audit.edge.size != k->checkpointed && k->checkpoint_due < due)
 		due = k->checkpoint_due;
 	return due <= now ? 0 : (int)(due - now);
@@ -336,6 +340,8 @@ static void do_timers(struct keeper *k)
 		log_err(LOG_WARN, "keeper.checkpoint-failed", &e);
 	if (k->crl_due <= now && keeper_refresh_crl(k, &e) != ERR_OK)
 		log_err(LOG_WARN, "keeper.crl-failed", &e);
+	if (k->renew_due <= now && keeper_renew(k, &e) != ERR_OK)
+		log_err(LOG_WARN, "keeper.renew-failed", &e);
 }
 
 static bool hear_all(struct keeper *k, struct polled *p, int wait)
@@ -434,13 +440,15 @@ static void begin(struct keeper *k)
 	if (!clock_believable(clock_now(k->a.clock))) {
 		err_set(&e, ERR_CLOCK, "system clock", "no certificate is issued until it is set");
 		log_err(LOG_WARN, "keeper.clock", &e);
-		k->crl_due = clock_monotonic_ms() + CRL_LOOK_MS;
+		k->crl_due = k->renew_due = clock_monotonic_ms() + CRL_LOOK_MS;
 		return;
 	}
-	if (transact(k, note_started, &made, &e) != ERR_OK)
+	if (keeper_transact(k, note_started, &made, &e) != ERR_OK)
 		log_err(LOG_WARN, "keeper.start-not-logged", &e);
 	if (keeper_refresh_crl(k, &e) != ERR_OK)
 		log_err(LOG_WARN, "keeper.crl-failed", &e);
+	if (keeper_renew(k, &e) != ERR_OK)
+		log_err(LOG_WARN, "keeper.renew-failed", &e);
 }
 
 static enum err_code open_peers(struct process *p, struct keeper *k, struct err *e)

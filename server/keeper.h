@@ -96,20 +96,29 @@ struct keeper {
 	uint64_t checkpointed;  /* log size of the newest checkpoint */
 	int64_t checkpoint_due; /* monotonic ms; 0: at once */
 	int64_t crl_due;
+	int64_t renew_due;
+	bool renewed; /* certs/tls.pem is another, and the parent does not know yet */
 
 	/* Opened at start, for the authority's views. */
 	struct cert root;
 	struct cert issuing;
 	struct cert code_signing;
 	struct buf root_crl;
+	const char *dir; /* the realm's, and below: views of its configuration */
+	const char *server_names[CONFIG_NAMES_MAX + 1];
+	struct buf tls_spki; /* of certs/tls.pem at the start: the signer has checked that it is its key */
 	bool stop;
 	int status; /* exit */
 };
 
-/* keeper.c: keeper_close in any case */
+/* keeper.c: keeper_close in any case.  The realm outlives the keeper. */
 MUST_USE enum err_code keeper_open(const struct realm *r, struct clock clock, struct keeper *k,
 	struct err *e);
 void keeper_close(struct keeper *k);
+/* `act` in a transaction of its own; on any fault nothing has happened. */
+MUST_USE enum err_code keeper_transact(struct keeper *k,
+	enum err_code (*act)(struct authority *a, bool *made, struct err *e), bool *made,
+	struct err *e);
 /* Sign and store a checkpoint of what is committed, when something is; in a transaction of its own. */
 MUST_USE enum err_code keeper_checkpoint(struct keeper *k, struct err *e);
 /* A new CRL when it is time for one; likewise. */
@@ -133,6 +142,15 @@ MUST_USE enum err_code job_new(struct keeper *k, struct seat *s, const struct me
 void job_perform(struct keeper *k, struct job *j); /* everything but enrolments */
 void job_answer(struct keeper *k, struct job *j);
 void job_free(struct keeper *k, struct job *j);
+
+/* renew.c */
+/* The key and the names that the server's certificate is for. */
+MUST_USE enum err_code keeper_open_tls(struct keeper *k, const struct config *c, struct err *e);
+/*
+ * A new certificate for the server when it is time for one, in a transaction of its own; then
+ * certs/tls.pem holds the newest of the database, and the parent is told when that is another.
+ */
+MUST_USE enum err_code keeper_renew(struct keeper *k, struct err *e);
 
 /* seat.c */
 MUST_USE enum err_code seat_take(struct keeper *k, unsigned slot, int fd, struct err *e);

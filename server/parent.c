@@ -43,6 +43,7 @@ struct parent {
 	int status;
 	struct child children[CHILDREN_MAX];
 	unsigned generation; /* of the configuration; workers of an older one are to go */
+	bool renewed;        /* certs/tls.pem is another than its workers have */
 	int64_t pause_ms;    /* before the next worker is forked in place of a dead one */
 	unsigned stillborn;  /* workers that ended before the server ever served */
 	struct event *retry;
@@ -170,7 +171,10 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 		}
 		return;
 	}
-	c->ready = true; /* MSG_READY: the table allows a child nothing else */
+	if (m.type == MSG_RENEWED)
+		c->parent->renewed = true;
+	else
+		c->ready = true; /* MSG_READY: the table allows a child nothing else */
 	advance(c->parent);
 }
 
@@ -354,11 +358,30 @@ static void advance_stop(struct parent *p)
 	(void)event_base_loopbreak(p->base);
 }
 
+/* New workers with the certificate that the keeper has put into its file; the configuration stays. */
+static bool take_certificate(struct parent *p)
+{
+	struct err e;
+	if (!p->renewed || p->phase != SERVING)
+		return false;
+	p->renewed = false;
+	if (tls_setup(p->start->realm, &e) != ERR_OK) {
+		log_err(LOG_ERROR, "server.reload_refused", &e);
+		return false;
+	}
+	p->generation++;
+	LOG(LOG_INFO, "server.certificate_renewed", LOG_NUM("generation", p->generation));
+	return true;
+}
+
 static void advance(struct parent *p)
 {
-	if (p->phase >= STOPPING)
+	if (p->phase >= STOPPING) {
 		advance_stop(p);
-	else
+		return;
+	}
+	advance_start(p);
+	if (take_certificate(p))
 		advance_start(p);
 }
 
@@ -442,6 +465,11 @@ static enum err_code check_reload(const struct realm *was, const struct realm *n
 		return err_set(e, ERR_CONFIG_VALUE, "user", "%s", need);
 	if (strcmp(a->crl_url, b->crl_url) != 0)
 		return err_set(e, ERR_CONFIG_VALUE, "crl_url", "%s", need);
+	bool same = a->server_names_n == b->server_names_n;
+	for (size_t i = 0; i < a->server_names_n && same; i++)
+		same = strcmp(a->server_names[i], b->server_names[i]) == 0;
+	if (!same)
+		return err_set(e, ERR_CONFIG_VALUE, "server.names", "%s", need);
 	if (a->approvals != b->approvals)
 		return err_set(e, ERR_CONFIG_VALUE, "approvals", "%s", need);
 	return ERR_OK;

@@ -93,7 +93,9 @@ static enum err_code call_cert(void *arg, const struct cert_fields *f, struct bu
 	struct buf names = buf_new(MESSAGE_NAME_MAX);
 	struct message m = wire_message(MSG_SIGN_CERT, 0);
 	wire_cert_put(f, &names, &m);
-	enum err_code rc = call(arg, &m, der, e);
+	enum err_code rc = buf_end(&names, e, "names");
+	if (rc == ERR_OK)
+		rc = call(arg, &m, der, e);
 	buf_free(&names);
 	return rc;
 }

@@ -79,6 +79,9 @@ MUST_USE enum err_code cert_key(const struct cert *c, struct key **out, struct e
 /* Append the DER subject Name / the DER GeneralNames of subjectAltName (nothing when absent). */
 MUST_USE enum err_code cert_subject(const struct cert *c, struct buf *out, struct err *e);
 MUST_USE enum err_code cert_san(const struct cert *c, struct buf *out, struct err *e);
+/* Append the DER GeneralNames that cert_build makes of these names (NULL-terminated): what cert_san
+ * finds in a certificate with the same ones.  ERR_SIGNER_REFUSED for what is no name. */
+MUST_USE enum err_code cert_names_encode(const char *const *names, struct buf *out, struct err *e);
 /* Does it name this purpose (dotted text)?  anyExtendedKeyUsage does not count. */
 bool cert_has_eku(const struct cert *c, const char *oid);
 bool cert_is_ca(const struct cert *c);

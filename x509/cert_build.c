@@ -158,25 +158,31 @@ static bool is_dns_name(const char *s)
 	return label > 0 && s[-1] != '-';
 }
 
-static enum err_code write_names(struct buf *b, const char *const *names, struct err *e)
+enum err_code cert_names_encode(const char *const *names, struct buf *out, struct err *e)
 {
-	struct buf value = buf_new(CERT_DER_MAX);
-	size_t seq = der_open(&value, DER_SEQUENCE);
+	size_t seq = der_open(out, DER_SEQUENCE);
 	enum err_code rc = ERR_OK;
 	for (size_t i = 0; rc == ERR_OK && names[i] != NULL; i++) {
 		ASN1_OCTET_STRING *ip = a2i_IPADDRESS(names[i]);
 		if (ip != NULL)
-			der_write(&value, DER_CONTEXT_PRIMITIVE(SAN_IP),
+			der_write(out, DER_CONTEXT_PRIMITIVE(SAN_IP),
 				bytes_of(
 					ASN1_STRING_get0_data(ip), (size_t)ASN1_STRING_length(ip)));
 		else if (i < NAMES_MAX && is_dns_name(names[i]))
-			der_write(&value, DER_CONTEXT_PRIMITIVE(SAN_DNS), bytes_str(names[i]));
+			der_write(out, DER_CONTEXT_PRIMITIVE(SAN_DNS), bytes_str(names[i]));
 		else
 			rc = err_set(e, ERR_SIGNER_REFUSED, names[i],
 				"neither a host name nor an IP address");
 		ASN1_OCTET_STRING_free(ip);
 	}
-	der_close(&value, seq);
+	der_close(out, seq);
+	return rc;
+}
+
+static enum err_code write_names(struct buf *b, const char *const *names, struct err *e)
+{
+	struct buf value = buf_new(CERT_DER_MAX);
+	enum err_code rc = cert_names_encode(names, &value, e);
 	if (value.bad)
 		b->bad = true;
 	ext_write(b, OID_SUBJECT_ALT_NAME, false, buf_view(&value));
