@@ -101,6 +101,9 @@ static enum err_code do_enroll(struct call *c, struct err *e)
 		(c->o.idevid_cert == NULL) != (c->o.idevid_key == NULL))
 		return err_set(e, ERR_USAGE, "enroll",
 			"it needs --ticket-file, or --idevid-cert with --idevid-key");
+	if (strncmp(c->server, "https://", 8) != 0 || c->server[8] == '\0')
+		return err_set(e, ERR_USAGE, "--server", "it takes https://HOST:PORT, not \"%s\"",
+			c->server);
 	struct state s;
 	struct buf ca = buf_new(CA_FILE_MAX);
 	enum err_code rc = read_ca(c->ca, &ca, e);

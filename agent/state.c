@@ -154,12 +154,15 @@ enum err_code state_open(const char *dir, bool create, struct state *out, struct
 enum err_code state_configure(struct state *s, const char *server, const char *serial,
 	struct bytes ca_pem, struct err *e)
 {
-	if (s->serial[0] != '\0') {
-		if (strcmp(s->serial, serial) != 0 || strcmp(s->server, server) != 0)
-			return err_set(e, ERR_EXISTS, s->dir, "it belongs to %s at %s", s->serial,
-				s->server);
+	bool same = strcmp(s->serial, serial) == 0;
+	bool enrolled = state_has(s, "current");
+	/* Until the first certificate a mistyped server or anchor may be put right, and the serial
+	 * until there is a key, which the server may have tied to it already. */
+	if (s->serial[0] != '\0' && ((enrolled && strcmp(s->server, server) != 0) ||
+					    (!same && (enrolled || state_has(s, "pending.pem")))))
+		return err_set(e, ERR_EXISTS, s->dir, "it belongs to %s at %s", s->serial, s->server);
+	if (enrolled && s->serial[0] != '\0')
 		return ERR_OK;
-	}
 	if (strlen(server) >= sizeof(s->server) || strlen(serial) >= sizeof(s->serial) ||
 		strpbrk(server, "\r\n") != NULL || strpbrk(serial, "\r\n") != NULL)
 		return err_set(e, ERR_USAGE, s->dir, "the server's address or the serial is too long");
@@ -180,7 +183,8 @@ enum err_code state_credential(const struct state *s, const char *link, struct c
 	*out = (struct credential){0};
 	char name[NAME_MAX];
 	if (!state_has(s, link))
-		return err_set(e, ERR_NOT_FOUND, s->dir, "there is no %s credential", link);
+		return err_set(e, ERR_NOT_FOUND, s->dir, "there is no %s credential%s", link,
+			strcmp(link, "current") == 0 ? "; `medseal-agent enroll` gets one" : "");
 	(void)snprintf(name, sizeof(name), "%s/cert.pem", link);
 	enum err_code rc = state_path(s, name, out->cert_path, e);
 	if (rc != ERR_OK)

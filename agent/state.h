@@ -50,7 +50,8 @@ struct retry {
 
 /* Open the folder (made, mode 0700, when `create`); refuses one that others may enter. */
 MUST_USE enum err_code state_open(const char *dir, bool create, struct state *out, struct err *e);
-/* Who and where; written once, ERR_EXISTS when it says something else. */
+/* Who and where. ERR_EXISTS when it says something else and a certificate (for the serial: a key)
+ * is there already. */
 MUST_USE enum err_code state_configure(struct state *s, const char *server, const char *serial,
 	struct bytes ca_pem, struct err *e);
 MUST_USE enum err_code state_path(const struct state *s, const char *name, char out[PATH_MAX],

@@ -39,7 +39,10 @@ static enum err_code path_check(const char *dir, const char *part, mode_t kind, 
 	enum err_code rc = realm_path(dir, part, path, e);
 	if (rc != ERR_OK)
 		return rc;
-	if (lstat(path, &st) != 0)
+	int failed = lstat(path, &st);
+	if (strcmp(part, ".") == 0)
+		path[strlen(dir)] = '\0'; /* "DIR/." follows a link; it is named as the caller did */
+	if (failed != 0)
 		return errno == ENOENT || errno == ENOTDIR ?
 			err_set(e, ERR_REALM_MISSING, path, "medseal init makes one") :
 			err_sys(e, ERR_IO, path, errno, "it cannot be looked at");

@@ -126,7 +126,9 @@ static enum err_code refusal(struct exchange *x, const char *path, struct err *e
 	enum err_code rc;
 
 	if (name == NULL)
-		rc = err_set(e, ERR_PROTOCOL, path, "HTTP status %ld without a reason", x->status);
+		rc = err_set(e, ERR_PROTOCOL, path,
+			"HTTP status %ld without a reason; is this the listener for operators?",
+			x->status);
 	else if (err_from_name(name) == ERR_OK)
 		rc = err_set(e, ERR_PROTOCOL, path, "HTTP status %ld says \"ok\"", x->status);
 	else

@@ -9,6 +9,15 @@
 #define CLIENT_CONF_MAX 4096
 #define PROMPT_MAX 128
 
+/* Without one HTTPS would take port 443, which is nobody's default here. */
+static bool has_port(const char *server)
+{
+	const char *colon = strrchr(server, ':');
+
+	return colon != NULL && colon != server && colon[1] != '\0' &&
+		strspn(colon + 1, "0123456789") == strlen(colon + 1);
+}
+
 /* "server = HOST:PORT" among comments; anything else is an error. */
 static enum err_code parse_conf(const char *path, char *text, char *server, size_t size,
 	struct err *e)
@@ -33,7 +42,7 @@ static enum err_code parse_conf(const char *path, char *text, char *server, size
 			return err_set(e, ERR_CONFIG_VALUE, path, "line %u: server again", number);
 		snprintf(server, size, "%s", value);
 	}
-	if (server[0] == '\0')
+	if (server[0] == '\0' || !has_port(server))
 		return err_set(e, ERR_CONFIG_VALUE, path, "no line \"server = HOST:PORT\"");
 	return ERR_OK;
 }
@@ -95,10 +104,16 @@ enum err_code identity_open(const struct cli *c, struct identity *out, struct er
 	rc = path_join(path, id.dir, "cert.pem", e);
 	if (rc == ERR_OK)
 		rc = cert_load(path, &id.cert, e);
+	if (rc == ERR_NOT_FOUND)
+		return err_set(e, rc, id.dir,
+			"no cert.pem in it; --operator takes one operator's own folder, such as "
+			"acme-operators/alice");
 	if (rc != ERR_OK)
 		return rc;
 	if (c->server != NULL && strlen(c->server) >= sizeof(id.server))
 		rc = err_set(e, ERR_USAGE, "--server", "too long");
+	else if (c->server != NULL && !has_port(c->server))
+		rc = err_set(e, ERR_USAGE, "--server", "it takes HOST:PORT, not \"%s\"", c->server);
 	else if (c->server != NULL)
 		snprintf(id.server, sizeof(id.server), "%s", c->server);
 	else

@@ -71,9 +71,9 @@ static enum err_code check_operators(struct err *e)
 	}
 	if (opt.operators.n < OPERATORS_MIN && !opt.few_operators)
 		return err_set(e, ERR_USAGE, "--operator",
-			"%zu operators cannot publish a release: one proposes, two others approve; "
-			"name %d, or say --few-operators",
-			opt.operators.n, OPERATORS_MIN);
+			"a release takes %d: one proposes, two others approve; name that many, or "
+			"say --few-operators",
+			OPERATORS_MIN);
 	return ERR_OK;
 }
 

@@ -161,6 +161,8 @@ static enum err_code describe(const char *file, struct release *r, int *fd, stru
 			RELEASE_PRODUCT_MAX);
 	snprintf(r->product, sizeof(r->product), "%s", opt.product);
 	rc = mcuboot_version_parse(opt.version, &r->version, e);
+	if (rc == ERR_MALFORMED)
+		rc = e->code = ERR_USAGE; /* what was typed is wrong, no data is damaged */
 	if (rc == ERR_OK)
 		rc = r->format == RELEASE_MCUBOOT ? prepare(file, r, fd, e) : open_plain(file, fd, e);
 	if (rc != ERR_OK)

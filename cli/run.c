@@ -181,8 +181,10 @@ static enum err_code dispatch(int argc, char **argv, struct err *e)
 		help_all(stdout, argv[0]);
 		return ERR_OK;
 	}
-	return err_set(e, ERR_USAGE, argc > 1 ? argv[1] : argv[0],
-		"there is no such command; see medseal %s --help", argv[0]);
+	if (argc == 1)
+		return err_set(e, ERR_USAGE, argv[0], "what of it? see medseal %s --help", argv[0]);
+	return err_set(e, ERR_USAGE, argv[1], "there is no such command; see medseal %s --help",
+		argv[0]);
 }
 
 int cli_run(int argc, char **argv)

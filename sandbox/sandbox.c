@@ -75,19 +75,34 @@ enum err_code sandbox_close_others(const int *keep, size_t n, struct err *e)
 	return ERR_OK;
 }
 
+static enum err_code find_account(const char *user, const struct passwd **out, struct err *e)
+{
+	*out = getpwnam(user);
+	if (*out == NULL)
+		return err_set(e, ERR_ROOT_USER, user, "there is no such account");
+	if ((*out)->pw_uid == 0)
+		return err_set(e, ERR_ROOT_USER, user, "this account is root itself");
+	return ERR_OK;
+}
+
+enum err_code sandbox_check_user(const char *user, struct err *e)
+{
+	const struct passwd *pw;
+	return user[0] != '\0' ? find_account(user, &pw, e) : ERR_OK;
+}
+
 enum err_code sandbox_become(const char *user, struct err *e)
 {
 	if (geteuid() != 0 && user[0] == '\0')
 		return ERR_OK;
 	if (user[0] == '\0')
 		return err_set(e, ERR_ROOT_USER, "root",
-			"set `user` in the configuration, or start as another user");
+			"set server.user in medseal.conf, or start as another user");
 	errno = 0;
-	const struct passwd *pw = getpwnam(user);
-	if (pw == NULL)
-		return err_set(e, ERR_ROOT_USER, user, "there is no such account");
-	if (pw->pw_uid == 0)
-		return err_set(e, ERR_ROOT_USER, user, "this account is root itself");
+	const struct passwd *pw;
+	enum err_code rc = find_account(user, &pw, e);
+	if (rc != ERR_OK)
+		return rc;
 	if (geteuid() != 0) {
 		if (pw->pw_uid != geteuid())
 			return err_set(e, ERR_ROOT_USER, user,

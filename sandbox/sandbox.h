@@ -31,6 +31,9 @@ MUST_USE enum err_code sandbox_enter(const struct sandbox *s, struct err *e);
 /* Close every descriptor above 2 that is not in `keep`; negative ones are skipped. */
 MUST_USE enum err_code sandbox_close_others(const int *keep, size_t n, struct err *e);
 
+/* ERR_ROOT_USER when `user` names no account, or root; "" is good. */
+MUST_USE enum err_code sandbox_check_user(const char *user, struct err *e);
+
 /*
  * When root: become `user` with its groups (setgroups, setgid, setuid), irrevocably; ERR_ROOT_USER
  * when `user` is "" or root itself.  Otherwise nothing, but ERR_ROOT_USER when `user` names another

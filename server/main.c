@@ -1,6 +1,7 @@
 /* medseald: reads its options and the realm, binds, and hands over to the parent (server/parent.c). */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,17 @@ static enum err_code bind_all(struct parent_start *s, struct err *e)
 	return ERR_OK;
 }
 
+/* The folders above the realm may be closed to the user that root has become. */
+static enum err_code reach(const struct realm *realm, struct err *e)
+{
+	char whole[PATH_MAX];
+	if (realpath(realm->dir, whole) != NULL && access(whole, R_OK | W_OK | X_OK) == 0)
+		return ERR_OK;
+	return err_sys(e, ERR_IO, realm->dir, errno,
+		"user %s cannot reach it; the folder must be theirs, and each above it let them pass",
+		realm->config.user[0] != '\0' ? realm->config.user : "who started this");
+}
+
 /* In this order: what needs root, then no root, then what the user's own files hold. */
 static enum err_code prepare(const struct options *o, struct parent_start *s, struct err *e)
 {
@@ -112,7 +124,7 @@ static enum err_code prepare(const struct options *o, struct parent_start *s, st
 	if (rc == ERR_OK)
 		rc = mem_protect_process(e);
 	if (rc == ERR_OK)
-		rc = passphrase_read(o->passphrase_file, CREDENTIAL, "passphrase of the realm: ",
+		rc = passphrase_read(o->passphrase_file, CREDENTIAL, "Passphrase of the realm",
 			false, s->passphrase, e);
 	if (rc == ERR_OK)
 		rc = sandbox_become(s->realm->config.user, e);
@@ -121,6 +133,8 @@ static enum err_code prepare(const struct options *o, struct parent_start *s, st
 		rc = mem_protect_process(e);
 	if (rc == ERR_OK && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		rc = err_sys(e, ERR_SANDBOX, "medseald", errno, "no new privileges");
+	if (rc == ERR_OK)
+		rc = reach(s->realm, e);
 	if (rc == ERR_OK)
 		rc = state_dir_lock(s->realm->dir, &s->lock_fd, e);
 	if (rc == ERR_OK)
@@ -138,6 +152,8 @@ int main(int argc, char **argv)
 		return status;
 	(void)umask(077);
 	enum err_code rc = realm_open(o.realm, &realm, &e);
+	if (rc == ERR_OK && o.check_config)
+		rc = sandbox_check_user(realm.config.user, &e);
 	if (rc != ERR_OK)
 		return fail(&e);
 	if (o.check_config) {

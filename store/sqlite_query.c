@@ -20,7 +20,7 @@ static enum err_code constraint_err(sqlite3 *db, int rc, const char *object, str
 {
 	if (rc == SQLITE_CONSTRAINT_PRIMARYKEY || rc == SQLITE_CONSTRAINT_UNIQUE ||
 		rc == SQLITE_CONSTRAINT_ROWID)
-		return err_set(e, ERR_EXISTS, object, "%s", sqlite3_errmsg(db));
+		return err_set(e, ERR_EXISTS, object, "its name, number or key is taken");
 	if (rc == SQLITE_CONSTRAINT_FOREIGNKEY)
 		return err_set(e, ERR_NOT_FOUND, object, "what it belongs to is not there");
 	return err_set(e, ERR_STORE, object, "%s", sqlite3_errmsg(db));

@@ -56,7 +56,7 @@ enum err_code cert_view_parse(struct bytes der, struct cert_view *out, struct er
 	if (r.bad || cert.bad || extensions.bad || reader_left(&cert) != 0 ||
 		!bytes_equal(outer_alg, v.sig_alg))
 		return err_set(
-			e, ERR_MALFORMED, "certificate", "not a certificate in DER (RFC 5280 4.1)");
+			e, ERR_MALFORMED, "certificate", "not an X.509 certificate (RFC 5280 4.1)");
 	enum err_code rc = reader_end(&r, e, "certificate");
 	if (rc == ERR_OK)
 		*out = v;

@@ -169,7 +169,7 @@ def test_propose():
 def test_bad_proposals():
     "what is no release is refused before anything is sent"
     args = ['release', 'propose', R.path('image.bin'), '--product', 'pump', '--format', 'plain']
-    R.refused('malformed', *args, '--version', '1.x', '--security-counter', '1', by='alice')
+    R.refused('usage', *args, '--version', '1.x', '--security-counter', '1', by='alice')
     R.refused('usage', *args, '--version', '1.0.0', '--security-counter', '4294967296', by='alice')
     R.refused('usage', *args, '--version', '1.0.0', by='alice')
     R.refused('not-found', 'release', 'propose', R.path('absent'), '--product', 'pump', '--format', 'plain',

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/cmocka_tap.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,19 @@ WRAP(int, remove, (const char *p), (p))
 WRAP(int, fsync, (int fd), (fd))
 
 static char dir[] = "/tmp/medseal-state-XXXXXX";
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	(void)st;
+	(void)kind;
+	(void)at;
+	return remove(path);
+}
+
+static void remove_folder(const char *path)
+{
+	assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
 
 static void make_cert(const struct key *k, struct buf *der)
 {
@@ -154,6 +168,32 @@ static void a_folder_belongs_to_one_device(void **state)
 	assert_int_equal(
 		state_configure(&s, "https://localhost:1", "PUMP-2", bytes_str("x"), NULL),
 		ERR_EXISTS);
+	assert_int_equal(
+		state_configure(&s, "https://localhost:2", "PUMP-1", bytes_str("x"), NULL),
+		ERR_EXISTS);
+}
+
+static void what_was_mistyped_can_be_put_right_before_there_is_a_certificate(void **state)
+{
+	(void)state;
+	struct state s, again;
+	struct key *k = NULL;
+	char fresh[] = "/tmp/medseal-state-XXXXXX";
+	assert_non_null(mkdtemp(fresh));
+	assert_int_equal(state_open(fresh, true, &s, NULL), ERR_OK);
+	assert_int_equal(state_configure(&s, "https://typo:1", "PUMB-1", bytes_str("x"), NULL), ERR_OK);
+	assert_int_equal(state_configure(&s, "https://typo:1", "PUMP-1", bytes_str("x"), NULL), ERR_OK);
+	assert_int_equal(key_generate(KEY_P256, &k, NULL), ERR_OK);
+	assert_int_equal(state_pending_save(&s, k, NULL), ERR_OK);
+	key_free(k);
+	/* With a key, which a server may have seen, the serial stands; server and anchor do not. */
+	assert_int_equal(state_configure(&s, "https://typo:1", "PUMP-2", bytes_str("x"), NULL),
+		ERR_EXISTS);
+	assert_int_equal(state_configure(&s, "https://right:1", "PUMP-1", bytes_str("y"), NULL), ERR_OK);
+	assert_int_equal(state_open(fresh, false, &again, NULL), ERR_OK);
+	assert_string_equal(again.server, "https://right:1");
+	assert_string_equal(again.serial, "PUMP-1");
+	remove_folder(fresh);
 }
 
 static void the_proven_time_never_goes_back(void **state)
@@ -172,6 +212,8 @@ int main(void)
 		cmocka_unit_test(power_loss_at_every_step_leaves_a_usable_credential),
 		cmocka_unit_test(a_folder_that_others_may_enter_is_refused),
 		cmocka_unit_test(a_folder_belongs_to_one_device),
+		cmocka_unit_test(
+			what_was_mistyped_can_be_put_right_before_there_is_a_certificate),
 		cmocka_unit_test(the_proven_time_never_goes_back),
 	};
 	int failed = RUN_TAP(tests);
