@@ -13,6 +13,9 @@
 /* The root revokes people and CAs, not devices: some hundred entries. */
 #define ROOT_CRL_MAX ((size_t)1 << 20)
 
+/* Blocks of this size, in bytes, are mapped each for itself; no request needs one. */
+#define LARGE_BLOCK (1 << 20)
+
 struct opening {
 	const char *part; /* "keys/issuing.pem" */
 	const char *dir;
@@ -48,6 +51,9 @@ static enum err_code open_keys(const char *dir, struct bytes passphrase, struct 
 	size_t n = sizeof(all) / sizeof(all[0]);
 	enum err_code rc = ERR_OK;
 
+	/* A derivation's 16 MiB are mapped and go back to the kernel; without a fixed threshold the
+	 * second one may come from a heap that keeps them. */
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 	for (size_t i = 0; i < n; i++) {
 		all[i].dir = dir;
 		all[i].passphrase = passphrase;
@@ -64,7 +70,6 @@ static enum err_code open_keys(const char *dir, struct bytes passphrase, struct 
 				*e = all[i].err;
 		}
 	}
-	(void)malloc_trim(0); /* the derivations' memory, 16 MiB each, goes back to the kernel */
 	return rc;
 }
 
