@@ -99,11 +99,12 @@ enum err_code channel_receive(struct channel *c, bool wait, struct message *out,
 		return err_set(e, ERR_BUSY, "channel", "nothing there");
 	if (n < 0)
 		return err_sys(e, ERR_UNAVAILABLE, "channel", errno, "the other process is gone");
-	if (n == 0)
-		return err_set(e, ERR_UNAVAILABLE, "channel", "the other process is gone");
+	/* An empty datagram may carry one too. */
 	int fd = take_fd(&hdr);
 	enum err_code rc;
-	if ((hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+	if (n == 0)
+		rc = err_set(e, ERR_UNAVAILABLE, "channel", "the other process is gone");
+	else if ((hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
 		rc = err_set(e, ERR_PROTOCOL, "channel", "a datagram was larger than %d bytes or "
 			"carried several descriptors", MESSAGE_MAX);
 	else

@@ -130,6 +130,14 @@ static void refused_messages_leave_no_descriptor(void **state)
 	assert_int_equal(sendmsg(p.keeper.fd, &hdr, 0), (int)sizeof(bytes));
 	assert_int_equal(channel_receive(&p.worker, true, &got, &e), ERR_PROTOCOL);
 	assert_int_equal(open_descriptors(), before);
+
+	/* No bytes at all, which reads like an end of file. */
+	h->cmsg_len = CMSG_LEN(sizeof(int));
+	hdr.msg_controllen = CMSG_SPACE(sizeof(int));
+	hdr.msg_iovlen = 0;
+	assert_int_equal(sendmsg(p.keeper.fd, &hdr, 0), 0);
+	assert_int_equal(channel_receive(&p.worker, true, &got, &e), ERR_UNAVAILABLE);
+	assert_int_equal(open_descriptors(), before);
 	close_pair(&p);
 }
 
