@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "crypto/base64.h"
+#include "ipc/message.h"
 #include "x509/cms.h"
 
 /* 64 characters a line: libest does not read one long line. */
@@ -161,6 +162,14 @@ enum err_code est_fill(enum est_op op, const struct csr *csr, struct enrol_reque
 	memcpy(out->csr_serial, csr->device_serial, sizeof(out->csr_serial));
 	if (out->spki.len == 0)
 		return err_set(e, ERR_CSR_FORM, "request", "it has no key");
+	/* What the keeper cannot be sent is refused here: no other try would fare better. */
+	if (out->csr_subject.len > MESSAGE_NAME_MAX)
+		return err_set(e, ERR_CSR_SUBJECT, "request", "it has %zu bytes, at most %d",
+			out->csr_subject.len, MESSAGE_NAME_MAX);
+	if (out->csr_san.len > MESSAGE_NAME_MAX)
+		return err_set(e, ERR_CSR_EXTENSION, "request",
+			"a subjectAltName of %zu bytes, at most %d", out->csr_san.len,
+			MESSAGE_NAME_MAX);
 	return ERR_OK;
 }
 

@@ -52,7 +52,10 @@ MUST_USE enum err_code est_read_ticket(const char *authorization, struct enrol_r
 MUST_USE enum err_code est_check_channel(const struct csr *csr, struct bytes binding,
 	struct err *e);
 
-/* The parts of an enrolment that come from the CSR; views into it. */
+/*
+ * The parts of an enrolment that come from the CSR; views into it.  ERR_CSR_FORM without a key;
+ * ERR_CSR_SUBJECT, ERR_CSR_EXTENSION for a subject, a subjectAltName above MESSAGE_NAME_MAX bytes.
+ */
 MUST_USE enum err_code est_fill(enum est_op op, const struct csr *csr, struct enrol_request *out,
 	struct err *e);
 

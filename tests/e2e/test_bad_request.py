@@ -135,6 +135,15 @@ def test_other_keys():
     refused(400, 'signature-algorithm', device.csr(R, key, 'PUMP-1'), 'Ed448')
 
 
+def test_large_names():
+    "a subject and a subjectAltName of more than 4096 bytes"
+    units = ''.join(f'/OU={"x" * 60}{n:03}' for n in range(70))
+    refused(400, 'csr-subject', device.csr(R, KEY, '', subject=f'/CN=PUMP-1{units}'), 'subject')
+    names = ','.join(f'DNS:{"x" * 60}{n:03}.example' for n in range(70))
+    refused(400, 'csr-extension', device.csr(R, KEY, 'PUMP-1', '-addext', f'subjectAltName={names}'),
+            'subjectAltName')
+
+
 def test_other_subject():
     "a request for another serial, for none, and for more than a device may have"
     refused(400, 'csr-subject', device.csr(R, KEY, 'PUMP-2'), 'another serial')

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "crypto/base64.h"
+#include "ipc/message.h"
 #include "protocol/est.h"
 #include "x509/cms.h"
 
@@ -129,6 +130,30 @@ static void trailing_bytes_and_flipped_bits_are_refused(void **state)
 	buf_free(&der);
 }
 
+static void what_no_message_holds_is_the_requests_fault(void **state)
+{
+	(void)state;
+	struct err e;
+	struct enrol_request q = {0};
+	struct buf der = buf_new(CSR_DER_MAX);
+	struct csr c;
+	make_csr(&der);
+	assert_int_equal(csr_parse(buf_view(&der), &c, &e), ERR_OK);
+	c.subject.len = 0;
+	while (c.subject.len < MESSAGE_NAME_MAX)
+		buf_u8(&c.subject, 0);
+	while (c.san.len < MESSAGE_NAME_MAX)
+		buf_u8(&c.san, 0);
+	assert_int_equal(est_fill(EST_SIMPLEENROLL, &c, &q, &e), ERR_OK);
+	buf_u8(&c.san, 0);
+	assert_int_equal(est_fill(EST_SIMPLEENROLL, &c, &q, &e), ERR_CSR_EXTENSION);
+	c.san.len--;
+	buf_u8(&c.subject, 0);
+	assert_int_equal(est_fill(EST_SIMPLEENROLL, &c, &q, &e), ERR_CSR_SUBJECT);
+	csr_free(&c);
+	buf_free(&der);
+}
+
 static enum err_code read_ticket(const char *plain, struct enrol_request *q, struct err *e)
 {
 	struct buf text = buf_new(1024);
@@ -220,6 +245,7 @@ int main(void)
 		cmocka_unit_test(a_request_is_read_however_it_is_wrapped),
 		cmocka_unit_test(types_and_base64_are_checked),
 		cmocka_unit_test(trailing_bytes_and_flipped_bits_are_refused),
+		cmocka_unit_test(what_no_message_holds_is_the_requests_fault),
 		cmocka_unit_test(a_ticket_is_serial_and_secret),
 		cmocka_unit_test(a_channel_binding_must_be_this_one),
 		cmocka_unit_test(a_reply_is_wrapped_and_holds_what_was_given),
