@@ -179,6 +179,18 @@ void peer_identify(struct tls *t, enum listener l, int64_t now, struct peer *out
 	}
 }
 
+enum err_code peer_check(const struct peer *p, int64_t now, struct err *e)
+{
+	if (p->refusal != ERR_OK) {
+		*e = p->why;
+		return p->refusal;
+	}
+	if (now < p->cert.not_before || now > p->cert.not_after)
+		return err_set(e, ERR_PEER_EXPIRED, p->cert.common_name,
+			"it was valid when the connection began");
+	return ERR_OK;
+}
+
 void peer_free(struct peer *p)
 {
 	if (p == NULL)

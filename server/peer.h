@@ -1,4 +1,7 @@
-/* Who is at the other end: decided once a connection, from its certificate and the anchors. */
+/*
+ * Who is at the other end: decided once a connection, from its certificate and the anchors.  That
+ * the certificate is still valid is looked at for each request: connections last.
+ */
 #ifndef SERVER_PEER_H
 #define SERVER_PEER_H
 
@@ -29,6 +32,8 @@ struct bytes peer_issuing_der(void);
  * to a registered manufacturer.  On the operators': issued by the root itself, for an operator.
  */
 void peer_identify(struct tls *t, enum listener l, int64_t now, struct peer *out);
+/* ERR_OK while the peer may speak; else why it was refused, or ERR_PEER_EXPIRED by now. */
+MUST_USE enum err_code peer_check(const struct peer *p, int64_t now, struct err *e);
 void peer_free(struct peer *p);
 
 #endif

@@ -30,9 +30,7 @@ static enum err_code need_peer(struct conn *c, const struct peer **out, struct e
 	*out = peer_of(c);
 	if (*out == NULL)
 		return err_set(e, ERR_NO_MEMORY, "client", "%s", "");
-	if ((*out)->refusal != ERR_OK)
-		*e = (*out)->why;
-	return (*out)->refusal;
+	return peer_check(*out, clock_now(clock_system()), e);
 }
 
 /* ---- heads --------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 import socket
 import ssl
 import subprocess
+import time
 
 import device
 import realm
@@ -152,6 +153,21 @@ def test_expired_certificate():
                  ('-not_before', '20990101000000Z', '-not_after', '21000101000000Z')):
         answer = device.enrol(R, request, identity=FACTORY.idevid('PUMP-1', *span))
         tap.equal((answer.status, answer.code), (403, 'peer-expired'), f'{span}: {answer!r}')
+
+
+def test_expires_while_connected():
+    "a manufacturer's certificate that ends on a kept-alive connection counts no longer"
+    end = time.time() + 4
+    stamp = time.strftime('%Y%m%d%H%M%SZ', time.gmtime(end))
+    identity = FACTORY.idevid('PUMP-1', '-not_before', '20200101000000Z', '-not_after', stamp)
+    request = device.csr(R, device.new_key(R, 'e'), 'PUMP-1')
+    with device.Client(R, identity=identity) as client:
+        answer = device.enrol(R, request, client=client)
+        tap.equal((answer.status, answer.code), (200, None), repr(answer))
+        client.http.auto_open = 0       # on this connection or not at all
+        time.sleep(max(0, end + 1.1 - time.time()))
+        answer = device.enrol(R, request, client=client)
+        tap.equal((answer.status, answer.code), (403, 'peer-expired'), repr(answer))
 
 
 def test_other_manufacturer():
