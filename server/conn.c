@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "server/worker.h"
 
 /* Images get this many times the time of a request. */
@@ -306,6 +307,7 @@ static bool read_more(struct conn *c)
 	switch (tls_read(c->tls, c->w->scratch, SCRATCH_SIZE, &got)) {
 	case TLS_DONE:
 		buf_bytes(&c->in, bytes_of(c->w->scratch, got));
+		mem_wipe(c->w->scratch, got);
 		if (c->in.bad) /* no memory: the limits are checked where the head is read */
 			c->state = CONN_CLOSED;
 		return true;
@@ -373,6 +375,7 @@ static void finish_answer(struct conn *c)
 	size_t left = c->in.len - used;
 	if (left > 0) {
 		memmove(c->in.p, c->in.p + used, left);
+		mem_wipe(c->in.p + left, used);
 		c->in.len = left;
 	} else {
 		buf_free(&c->in);
@@ -516,8 +519,8 @@ void conn_accept(struct worker *w, enum listener l, int fd)
 	c->listener = l;
 	c->fd = fd;
 	c->state = CONN_NEW;
-	/* Head and body; an image's body passes through in pieces. */
-	c->in = buf_new(HTTP_HEAD_MAX + EST_BODY_MAX + 2 * SCRATCH_SIZE);
+	/* Head and body; an image's body passes through in pieces.  A ticket may be in the head. */
+	c->in = buf_new_secret(HTTP_HEAD_MAX + EST_BODY_MAX + 2 * SCRATCH_SIZE);
 	c->out = buf_new(OUT_MAX);
 	enter_list(c, false);
 	w->conns++;
