@@ -30,13 +30,13 @@ static const char *csr_names(const struct enrol_request *r)
 	return r->csr_serial[0] != '\0' ? r->csr_serial : r->csr_common_name;
 }
 
-/* No store: for a realm certificate the CSR names the device, or enrol_decide refuses it. */
+/* No store: a realm's certificate names its device, whatever the CSR leaves out. */
 const char *enrol_device_serial(struct authority *a, const struct enrol_request *r)
 {
 	(void)a;
 	if (by_ticket(r))
 		return r->ticket_serial;
-	return r->peer == PEER_MANUFACTURER ? r->peer_serial : csr_names(r);
+	return r->peer != PEER_NONE && r->peer_serial[0] != '\0' ? r->peer_serial : csr_names(r);
 }
 
 static enum err_code device_open(struct authority *a, const char *serial, struct device *d,

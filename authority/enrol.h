@@ -22,7 +22,7 @@ struct enrol_request {
 	enum peer_kind peer;
 	uint8_t peer_fingerprint[SHA256_SIZE];
 	char peer_manufacturer[MANUFACTURER_MAX + 1];
-	char peer_serial[DEVICE_SERIAL_MAX + 1]; /* the IDevID's serialNumber */
+	char peer_serial[DEVICE_SERIAL_MAX + 1]; /* its certificate's serialNumber */
 	struct bytes peer_subject;               /* DER */
 	struct bytes peer_san;
 	char ticket_serial[DEVICE_SERIAL_MAX + 1]; /* user name of HTTP Basic */

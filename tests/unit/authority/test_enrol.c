@@ -396,6 +396,27 @@ static void a_renewal_changes_no_name(void **state)
 	buf_free(&first);
 }
 
+/* The keeper keeps two requests of one device apart by this. */
+static void a_request_is_about_one_device_however_it_came(void **state)
+{
+	(void)state;
+	struct request_mem mem;
+	struct enrol_request q = by_idevid(&mem, k1, "PUMP-1", "factory");
+	q.csr_serial[0] = '\0';
+	q.csr_common_name[0] = '\0';
+	assert_string_equal(enrol_device_serial(&r.a, &q), "PUMP-1");
+	q.peer = PEER_REALM;
+	q.op = ENROL_RE;
+	assert_string_equal(enrol_device_serial(&r.a, &q), "PUMP-1");
+	(void)snprintf(q.csr_common_name, sizeof(q.csr_common_name), "PUMP-2");
+	assert_string_equal(enrol_device_serial(&r.a, &q), "PUMP-1");
+	request_free(&mem);
+	q = by_ticket(&mem, k1, "PUMP-1", "AAAA");
+	q.csr_serial[0] = '\0';
+	assert_string_equal(enrol_device_serial(&r.a, &q), "PUMP-1");
+	request_free(&mem);
+}
+
 static void the_revoked_do_not_return_by_any_path(void **state)
 {
 	(void)state;
@@ -516,6 +537,7 @@ int main(void)
 		TEST(renewing_keeps_the_old_one_until_the_new_one_is_used),
 		TEST(renewing_with_an_unused_one_is_using_it),
 		TEST(a_renewal_changes_no_name),
+		TEST(a_request_is_about_one_device_however_it_came),
 		TEST(the_revoked_do_not_return_by_any_path),
 		TEST(at_1970_nothing_is_issued_or_recorded),
 		TEST(no_certificate_outlives_the_ca),
