@@ -17,6 +17,7 @@
 #include "authority/certs.h"
 #include "authority/device.h"
 #include "crypto/random.h"
+#include "x509/name.h"
 #include "x509/profile.h"
 
 static bool by_ticket(const struct enrol_request *r)
@@ -118,8 +119,11 @@ static enum err_code renewal_decide(struct authority *a, const struct enrol_requ
 	enum err_code rc = current_cert(a, r->peer_fingerprint, g->at, &row, &g->device, e);
 	if (rc != ERR_OK)
 		return rc;
-	/* RFC 7030 §4.2.2: subject and subjectAltName identical to the current certificate's */
-	if (r->op == ENROL_RE && (!bytes_equal(r->peer_subject, r->csr_subject) ||
+	/*
+	 * RFC 7030 §4.2.2: subject and subjectAltName identical to the current certificate's.  Names
+	 * are compared by value (RFC 5280 §7.1): clients choose string types of their own.
+	 */
+	if (r->op == ENROL_RE && (!name_equal(r->peer_subject, r->csr_subject) ||
 				!bytes_equal(r->peer_san, r->csr_san)))
 		return err_set(e, ERR_CSR_SUBJECT, row.device, "a renewal asks for subject and "
 			"subjectAltName of the current certificate, unchanged");

@@ -80,6 +80,47 @@ bool name_read(struct bytes der, struct name *out)
 	return true;
 }
 
+static bool value_equal(unsigned tag_a, struct bytes a, unsigned tag_b, struct bytes b)
+{
+	bool text_a = tag_a == DER_UTF8 || tag_a == DER_PRINTABLE || tag_a == DER_IA5;
+	bool text_b = tag_b == DER_UTF8 || tag_b == DER_PRINTABLE || tag_b == DER_IA5;
+	return bytes_equal(a, b) && (tag_a == tag_b || (text_a && text_b && all_ascii(a)));
+}
+
+/* One AttributeTypeAndValue of each; false when they differ or one is not well formed. */
+static bool pair_equal(struct reader *rdn_a, struct reader *rdn_b)
+{
+	struct reader a = der_enter(rdn_a, DER_SEQUENCE);
+	struct reader b = der_enter(rdn_b, DER_SEQUENCE);
+	struct bytes type_a = der_read(&a, DER_OID);
+	struct bytes type_b = der_read(&b, DER_OID);
+	unsigned tag_a = der_peek(&a);
+	unsigned tag_b = der_peek(&b);
+	struct bytes value_a = der_read(&a, tag_a);
+	struct bytes value_b = der_read(&b, tag_b);
+	return !a.bad && !b.bad && reader_left(&a) == 0 && reader_left(&b) == 0 &&
+		bytes_equal(type_a, type_b) && value_equal(tag_a, value_a, tag_b, value_b);
+}
+
+bool name_equal(struct bytes a, struct bytes b)
+{
+	struct reader ra = reader_of(a), rb = reader_of(b);
+	struct reader rdns_a = der_enter(&ra, DER_SEQUENCE);
+	struct reader rdns_b = der_enter(&rb, DER_SEQUENCE);
+	while (!rdns_a.bad && !rdns_b.bad && reader_left(&rdns_a) > 0 && reader_left(&rdns_b) > 0) {
+		struct reader rdn_a = der_enter(&rdns_a, DER_SET);
+		struct reader rdn_b = der_enter(&rdns_b, DER_SET);
+		do {
+			if (!pair_equal(&rdn_a, &rdn_b))
+				return false;
+		} while (reader_left(&rdn_a) > 0 && reader_left(&rdn_b) > 0);
+		if (reader_left(&rdn_a) != 0 || reader_left(&rdn_b) != 0)
+			return false;
+	}
+	return !rdns_a.bad && !rdns_b.bad && reader_left(&rdns_a) == 0 && reader_left(&rdns_b) == 0 &&
+		reader_left(&ra) == 0 && reader_left(&rb) == 0;
+}
+
 static void write_attribute(struct buf *b, struct bytes type, struct bytes value, bool printable)
 {
 	if (value.len == 0 || value.len > CERT_NAME_MAX || !utf8_is_text(value)) {

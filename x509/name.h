@@ -16,6 +16,12 @@ struct name {
 /* From a whole DER Name; false when it is not one. */
 MUST_USE bool name_read(struct bytes der, struct name *out);
 /*
+ * Do two whole DER Names name the same (RFC 5280 §7.1)?  The same attributes in the same order with
+ * the same characters; PrintableString, UTF8String and IA5String of ASCII are one.  Stricter than
+ * the RFC: case and white space count.  False when either is no Name.
+ */
+MUST_USE bool name_equal(struct bytes a, struct bytes b);
+/*
  * Append a Name of {O, serialNumber, CN}, each left out when NULL; the buffer goes bad when a
  * value is not text of 1 to 64 bytes.
  */

@@ -137,6 +137,26 @@ def test_estclient_strict():
     tap.equal(os.listdir(out), [])
 
 
+# ---- openssl req ----
+
+def test_openssl_renew():
+    "a renewal whose request is by openssl req, with string types of its own"
+    device.add(R, 'PUMP-7')
+    key = device.new_key(R, 'req7')
+    secret = device.ticket(R, 'PUMP-7')
+    first = device.certificate(R, device.enrol(R, device.csr(R, key, 'PUMP-7'),
+                                               headers=device.basic('PUMP-7', secret)), 'req7')
+    request = device.csr(R, key, 'PUMP-7', subject=f'/O={R.name}/serialNumber=PUMP-7/CN=PUMP-7')
+    types = [device.openssl('asn1parse', *how).count(b'UTF8STRING')
+             for how in (('-in', first), ('-inform', 'DER', '-in', R.write('req7.der', request)))]
+    tap.equal(types[0] != types[1], True, 'the string types are others')
+    answer = device.enrol(R, request, 'simplereenroll', identity=(first, key))
+    good(device.certificate(R, answer, 'req7r'), 'PUMP-7')
+    other = device.csr(R, key, 'PUMP-7', subject=f'/O={R.name}/serialNumber=PUMP-7/CN=PUMP-8')
+    answer = device.enrol(R, other, 'simplereenroll', identity=(first, key))
+    tap.equal((answer.status, answer.code), (400, 'csr-subject'), repr(answer))
+
+
 # ---- strongSwan ----
 
 def test_pki_cacerts():

@@ -5,7 +5,9 @@
 
 #include "authority/device.h"
 #include "authority/revoke.h"
+#include "crypto/der.h"
 #include "tests/unit/authority/realm_maker.h"
+#include "x509/oid.h"
 
 static struct test_realm r;
 static struct key *k1, *k2;
@@ -396,6 +398,47 @@ static void a_renewal_changes_no_name(void **state)
 	buf_free(&first);
 }
 
+/* The subject {O=Test Pumps, serialNumber, CN} in string types as `openssl req` chooses them. */
+static void subject_write(struct buf *b, unsigned tag, const char *serial, const char *cn)
+{
+	const struct {
+		struct bytes type;
+		const char *text;
+	} rows[] = {{OID_ORGANIZATION, "Test Pumps"}, {OID_SERIAL_NUMBER, serial},
+		{OID_COMMON_NAME, cn}};
+	size_t name = der_open(b, DER_SEQUENCE);
+	for (size_t i = 0; i < 3; i++) {
+		size_t rdn = der_open(b, DER_SET);
+		size_t pair = der_open(b, DER_SEQUENCE);
+		der_write_oid(b, rows[i].type);
+		der_write(b, i == 1 ? DER_PRINTABLE : tag, bytes_str(rows[i].text));
+		der_close(b, pair);
+		der_close(b, rdn);
+	}
+	der_close(b, name);
+}
+
+static void a_renewal_chooses_its_string_types(void **state)
+{
+	(void)state;
+	struct request_mem mem;
+	struct buf first = buf_new(CERT_DER_MAX), name = buf_new(1024);
+	enrolled("PUMP-1", k1, &first);
+	struct enrol_request q = realm_request(&r, &mem, k1, "PUMP-1");
+	realm_request_renew(&q, &mem, buf_view(&first));
+	subject_write(&name, DER_UTF8, "PUMP-1", "PUMP-2");
+	q.csr_subject = buf_view(&name);
+	refused(&q, ERR_CSR_SUBJECT);
+	buf_reset(&name);
+	subject_write(&name, DER_UTF8, "PUMP-1", "PUMP-1");
+	q.csr_subject = buf_view(&name);
+	assert_false(bytes_equal(q.csr_subject, q.peer_subject));
+	assert_int_equal(realm_enrol(&r, &q, NULL), ERR_OK);
+	request_free(&mem);
+	buf_free(&name);
+	buf_free(&first);
+}
+
 /* The keeper keeps two requests of one device apart by this. */
 static void a_request_is_about_one_device_however_it_came(void **state)
 {
@@ -537,6 +580,7 @@ int main(void)
 		TEST(renewing_keeps_the_old_one_until_the_new_one_is_used),
 		TEST(renewing_with_an_unused_one_is_using_it),
 		TEST(a_renewal_changes_no_name),
+		TEST(a_renewal_chooses_its_string_types),
 		TEST(a_request_is_about_one_device_however_it_came),
 		TEST(the_revoked_do_not_return_by_any_path),
 		TEST(at_1970_nothing_is_issued_or_recorded),

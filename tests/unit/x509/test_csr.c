@@ -13,6 +13,7 @@
 #include "tests/unit/crypto/published_key.h"
 #include "tests/unit/crypto/rsa_spki.h"
 #include "x509/csr.h"
+#include "x509/name.h"
 #include "x509/oid.h"
 
 /* A request under construction; `finish` signs it. */
@@ -323,6 +324,70 @@ static void another_family_of_signature_is_refused(void **state)
 	buf_free(&spki);
 }
 
+/* A Name of one RDN; a second attribute of the same RDN when `more` is not NULL. */
+static struct buf name_of(struct bytes type, unsigned tag, const char *text, const char *more)
+{
+	struct buf b = buf_new(1024);
+	size_t name = der_open(&b, DER_SEQUENCE);
+	size_t rdn = der_open(&b, DER_SET);
+	for (const char *t = text; t != NULL; t = t == text ? more : NULL) {
+		size_t pair = der_open(&b, DER_SEQUENCE);
+		der_write_oid(&b, type);
+		der_write(&b, tag, bytes_str(t));
+		der_close(&b, pair);
+	}
+	der_close(&b, rdn);
+	der_close(&b, name);
+	return b;
+}
+
+static bool same(struct buf a, struct buf b)
+{
+	bool is = name_equal(buf_view(&a), buf_view(&b));
+	assert_true(is == name_equal(buf_view(&b), buf_view(&a)));
+	buf_free(&a);
+	buf_free(&b);
+	return is;
+}
+
+static void names_are_compared_by_value(void **state)
+{
+	(void)state;
+	struct bytes cn = OID_COMMON_NAME, o = OID_ORGANIZATION;
+	struct buf twice = buf_new(64), none = buf_new(64);
+	assert_true(same(name_of(cn, DER_UTF8, "A", NULL), name_of(cn, DER_PRINTABLE, "A", NULL)));
+	assert_true(same(name_of(cn, DER_IA5, "A", "B"), name_of(cn, DER_UTF8, "A", "B")));
+	assert_true(same(name_of(cn, DER_UTF8, "\xc3\xa4", NULL),
+		name_of(cn, DER_UTF8, "\xc3\xa4", NULL)));
+	assert_false(same(name_of(cn, DER_UTF8, "\xc3\xa4", NULL),
+		name_of(cn, DER_IA5, "\xc3\xa4", NULL)));
+	assert_false(same(name_of(cn, DER_UTF8, "A", NULL), name_of(cn, DER_T61, "A", NULL)));
+	assert_false(same(name_of(cn, DER_UTF8, "A", NULL), name_of(cn, DER_UTF8, "a", NULL)));
+	assert_false(same(name_of(cn, DER_UTF8, "A", NULL), name_of(cn, DER_UTF8, "AB", NULL)));
+	assert_false(same(name_of(cn, DER_UTF8, "A", NULL), name_of(o, DER_UTF8, "A", NULL)));
+	assert_false(same(name_of(cn, DER_UTF8, "A", NULL), name_of(cn, DER_UTF8, "A", "B")));
+	/* an RDN more, and none at all */
+	struct buf one = name_of(cn, DER_UTF8, "A", NULL);
+	size_t mark = der_open(&twice, DER_SEQUENCE);
+	buf_bytes(&twice, bytes_of(one.p + 2, one.len - 2));
+	buf_bytes(&twice, bytes_of(one.p + 2, one.len - 2));
+	der_close(&twice, mark);
+	der_close(&none, der_open(&none, DER_SEQUENCE));
+	assert_true(name_equal(buf_view(&none), buf_view(&none)));
+	assert_true(name_equal(buf_view(&twice), buf_view(&twice)));
+	assert_false(name_equal(buf_view(&one), buf_view(&twice)));
+	assert_false(name_equal(buf_view(&twice), buf_view(&one)));
+	assert_false(name_equal(buf_view(&none), buf_view(&one)));
+	/* what is no Name equals nothing, not even itself */
+	for (size_t len = 0; len < one.len; len++)
+		assert_false(name_equal(bytes_of(one.p, len), bytes_of(one.p, len)));
+	buf_u8(&one, 0);
+	assert_false(name_equal(buf_view(&one), buf_view(&one)));
+	buf_free(&one);
+	buf_free(&twice);
+	buf_free(&none);
+}
+
 static void each_changed_or_missing_byte_is_refused(void **state)
 {
 	(void)state;
@@ -365,6 +430,7 @@ int main(void)
 		cmocka_unit_test(a_huge_key_costs_nothing),
 		cmocka_unit_test(a_published_test_key_gets_no_certificate),
 		cmocka_unit_test(another_family_of_signature_is_refused),
+		cmocka_unit_test(names_are_compared_by_value),
 		cmocka_unit_test(each_changed_or_missing_byte_is_refused),
 	};
 	return cmocka_set_message_output(CM_OUTPUT_TAP),
