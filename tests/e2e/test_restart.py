@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import threading
 import time
 
@@ -13,6 +14,7 @@ import tap
 
 R = None
 FACTORY = None
+STOP_LIMIT = 6      # seconds: what a stop may wait for requests of which no more comes, and some
 CACERTS = f'{device.EST}/cacerts'
 
 
@@ -151,6 +153,33 @@ def test_graceful():
     R.server = None
     R.start()
     tap.equal(len(show('PUMP-1')['certificates']), 1, 'what the client was given is recorded')
+
+
+def test_stop_with_unfinished():
+    "SIGTERM with three half-finished requests and half a handshake: ends all the same, soon, with 0"
+    head = (f'POST {device.EST}/simpleenroll HTTP/1.1\r\nHost: localhost\r\n'
+            f'Content-Type: {device.CSR_TYPE}\r\nContent-Length: 900\r\n').encode()
+    socks = []
+    try:
+        for part in (head[:20], head, head + b'\r\n' + b'A' * 100):
+            s = device.connect(R)
+            socks.append(s)
+            s.sendall(part)
+        half = socket.create_connection(('127.0.0.1', R.est_port), device.SECONDS)
+        socks.append(half)
+        half.sendall(b'\x16\x03\x01\x02\x00\x01')     # a record's head and no more
+        time.sleep(0.3)
+        begin = time.monotonic()
+        status = R.stop()
+        took = time.monotonic() - begin
+    finally:
+        for s in socks:
+            s.close()
+    tap.comment(f'stopped after {took:.1f} s')
+    tap.equal(status, 0, 'exit status')
+    if took > STOP_LIMIT:
+        raise AssertionError(f'it took {took:.1f} s')
+    R.start()
 
 
 def test_keeps_everything():
