@@ -4,6 +4,7 @@
  *
  *   bare-server CERT KEY CLIENT-CA     prints the port, serves until killed
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,8 +55,9 @@ static SSL_CTX *new_ctx(char **argv)
 int main(int argc, char **argv)
 {
 	if (argc != 4) {
-		fputs("usage: bare-server CERT KEY CLIENT-CA\n", stderr);
-		return 2;
+		bool asked = argc == 2 && strcmp(argv[1], "--help") == 0;
+		fputs("usage: bare-server CERT KEY CLIENT-CA\n", asked ? stdout : stderr);
+		return asked ? 0 : 2;
 	}
 	SSL_CTX *ctx = new_ctx(argv);
 	base = event_base_new();

@@ -439,8 +439,23 @@ static const struct option options[] = {
 	{"mode", required_argument, NULL, 'M'}, {"threads", required_argument, NULL, 't'},
 	{"seconds", required_argument, NULL, 's'}, {"tls12", no_argument, NULL, '2'},
 	{"simple", no_argument, NULL, 'S'}, {"save", required_argument, NULL, 'o'},
+	{"help", no_argument, NULL, 'H'},
 	{NULL, 0, NULL, 0},
 };
+
+static const char help[] =
+	"usage: est-load --port P --ca FILE --mfg-cert FILE --mfg-key FILE [OPTION]...\n"
+	"\n"
+	"  --mode handshake|keepalive|get  a connection each, kept connections, or GET --path\n"
+	"  --threads N          devices at once, 1 to 256; each is registered as PREFIX0000...\n"
+	"  --serial-prefix S    LOAD-\n"
+	"  --seconds S          how long\n"
+	"  --server-pid PID     whose CPU time is counted, with all processes below it\n"
+	"  --save FILE          fingerprint and serial of each certificate that came\n"
+	"  --simple             simpleenroll each time, by the manufacturer's certificate\n"
+	"  --tls12, --host ADDRESS, --path PATH\n"
+	"\n"
+	"Prints one JSON object. bench/run sets all of it up.\n";
 
 static void parse_options(int argc, char **argv)
 {
@@ -465,6 +480,7 @@ static void parse_options(int argc, char **argv)
 				: strcmp(optarg, "get") == 0	    ? MODE_GET
 								    : MODE_HANDSHAKE;
 			break;
+		case 'H': fputs(help, stdout); exit(0);
 		default: exit(2);
 		}
 	}
