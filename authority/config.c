@@ -55,7 +55,7 @@ static const struct setting settings[] = {
 	NUMBER("release.image_max", K_SIZE, image_max, 1024, 4096 * MIB,
 		"The largest firmware image: 1KiB to 4096MiB."),
 	NUMBER("connections.max", K_COUNT, connections_max, 16, 1000000,
-		"Connections of one worker. When there are more, the oldest idle one is closed."),
+		"Connections of one worker. When there are more, the oldest idle or unfinished one is closed."),
 	NUMBER("connections.idle_timeout", K_SECONDS, idle_timeout, 1, 86400,
 		"How long a connection may wait between requests: 1s to 1d."),
 	NUMBER("connections.request_timeout", K_SECONDS, request_timeout, 1, 3600,

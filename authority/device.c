@@ -157,12 +157,12 @@ static enum err_code lifetime_choose(const struct authority *a, int64_t *lifetim
 	return ERR_OK;
 }
 
-static enum err_code device_open(struct authority *a, const char *serial, struct device *d,
+enum err_code device_open(struct authority *a, const char *serial, struct device *d,
 	struct err *e)
 {
 	enum err_code rc = store_device_get(a->store, serial, d, e);
 	if (rc == ERR_NOT_FOUND)
-		return err_set(e, ERR_DEVICE_UNKNOWN, serial, "register it first");
+		return err_set(e, ERR_DEVICE_UNKNOWN, serial, "an operator registers it first");
 	if (rc == ERR_OK && d->state == DEVICE_IS_REVOKED)
 		rc = err_set(e, ERR_DEVICE_REVOKED, serial, "%s", d->revoked_reason);
 	return rc;

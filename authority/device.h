@@ -11,6 +11,9 @@
 /* 1 to 64 of [A-Za-z0-9._:-], the first a letter or digit; ERR_SERIAL_FORM. */
 MUST_USE enum err_code device_serial_check(const char *serial, struct err *e);
 
+/* The device, when it is registered and not revoked: ERR_DEVICE_UNKNOWN, ERR_DEVICE_REVOKED. */
+MUST_USE enum err_code device_open(struct authority *a, const char *serial, struct device *d,
+	struct err *e);
 /* Each is one act with one log entry, by `actor` ("operator:alice"), in the caller's transaction. */
 MUST_USE enum err_code device_add(struct authority *a, const char *actor, const char *serial,
 	const char *product, const char *manufacturer, struct device *out, struct err *e);

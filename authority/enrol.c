@@ -40,24 +40,19 @@ const char *enrol_device_serial(struct authority *a, const struct enrol_request 
 	return r->peer != PEER_NONE && r->peer_serial[0] != '\0' ? r->peer_serial : csr_names(r);
 }
 
-static enum err_code device_open(struct authority *a, const char *serial, struct device *d,
+/* A client says which device it is: the form is looked at first. */
+static enum err_code device_named(struct authority *a, const char *serial, struct device *d,
 	struct err *e)
 {
 	enum err_code rc = device_serial_check(serial, e);
-	if (rc == ERR_OK)
-		rc = store_device_get(a->store, serial, d, e);
-	if (rc == ERR_NOT_FOUND)
-		return err_set(e, ERR_DEVICE_UNKNOWN, serial, "an operator must register it first");
-	if (rc == ERR_OK && d->state == DEVICE_IS_REVOKED)
-		rc = err_set(e, ERR_DEVICE_REVOKED, serial, "it may not return by any path");
-	return rc;
+	return rc == ERR_OK ? device_open(a, serial, d, e) : rc;
 }
 
 static enum err_code ticket_decide(struct authority *a, const struct enrol_request *r,
 	struct enrol_grant *g, struct err *e)
 {
 	struct ticket t;
-	enum err_code rc = device_open(a, r->ticket_serial, &g->device, e);
+	enum err_code rc = device_named(a, r->ticket_serial, &g->device, e);
 	if (rc == ERR_OK)
 		rc = ticket_hash(r->ticket, g->ticket_hash, e);
 	if (rc == ERR_OK)
@@ -79,7 +74,7 @@ static enum err_code ticket_decide(struct authority *a, const struct enrol_reque
 static enum err_code idevid_decide(struct authority *a, const struct enrol_request *r,
 	struct enrol_grant *g, struct err *e)
 {
-	enum err_code rc = device_open(a, r->peer_serial, &g->device, e);
+	enum err_code rc = device_named(a, r->peer_serial, &g->device, e);
 	if (rc != ERR_OK)
 		return rc;
 	if (g->device.manufacturer[0] == '\0' ||
@@ -99,7 +94,7 @@ static enum err_code current_cert(struct authority *a, const uint8_t fingerprint
 		return err_set(e, ERR_CERT_UNKNOWN, "certificate",
 			"it is not a device certificate of this realm");
 	if (rc == ERR_OK)
-		rc = device_open(a, row->device, d, e);
+		rc = device_named(a, row->device, d, e);
 	if (rc != ERR_OK)
 		return rc;
 	if (row->state == CERT_IS_REVOKED)
@@ -268,7 +263,7 @@ static enum err_code grant_holds(struct authority *a, const struct enrol_grant *
 {
 	struct device d;
 	enum err_code rc = g->renewal ? current_cert(a, g->renewed, g->at, renewed, &d, e) :
-		device_open(a, g->device.serial, &d, e);
+		device_named(a, g->device.serial, &d, e);
 	return rc == ERR_OK ? key_decide(a, g, e) : rc;
 }
 

@@ -42,7 +42,7 @@ struct config {
 	int64_t crl_lifetime;
 	unsigned approvals;         /* at least 2 */
 	uint64_t image_max;         /* bytes */
-	unsigned connections_max;   /* a worker's; the oldest idle one makes room */
+	unsigned connections_max;   /* a worker's; the oldest idle or unfinished one makes room */
 	unsigned idle_timeout;      /* seconds a connection may wait between requests */
 	unsigned request_timeout;   /* seconds from a request's (or handshake's) first byte to its last */
 };

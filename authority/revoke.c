@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "authority/certs.h"
+#include "authority/device.h"
 #include "base/utf8.h"
 
 /* A CRL is read by devices with little memory; past this, it must be partitioned. */
@@ -77,17 +78,6 @@ static enum err_code crl_make(struct authority *a, int64_t now, struct entry *en
 out:
 	free(all.entry);
 	buf_free(&der);
-	return rc;
-}
-
-static enum err_code device_open(struct authority *a, const char *serial, struct device *d,
-	struct err *e)
-{
-	enum err_code rc = store_device_get(a->store, serial, d, e);
-	if (rc == ERR_NOT_FOUND)
-		return err_set(e, ERR_DEVICE_UNKNOWN, serial, "there is nothing to revoke");
-	if (rc == ERR_OK && d->state == DEVICE_IS_REVOKED)
-		rc = err_set(e, ERR_DEVICE_REVOKED, serial, "it is already: %s", d->revoked_reason);
 	return rc;
 }
 
