@@ -1,8 +1,10 @@
 #include "base/utf8.h"
 
-/* Length of the well-formed character at `p`, 0 when there is none (RFC 3629 §4). */
-static size_t character(const uint8_t *p, size_t left)
+/* RFC 3629 §4. */
+size_t utf8_character(const uint8_t *p, size_t left)
 {
+	if (left == 0)
+		return 0;
 	uint8_t a = p[0];
 	if (a >= 0x20 && a < 0x7f)
 		return 1;
@@ -25,7 +27,7 @@ bool utf8_is_text(struct bytes b)
 {
 	size_t at = 0;
 	while (at < b.len) {
-		size_t n = character(b.p + at, b.len - at);
+		size_t n = utf8_character(b.p + at, b.len - at);
 		if (n == 0)
 			return false;
 		at += n;
