@@ -285,6 +285,12 @@ void out_progress(const struct cli *c, const char *what, uint64_t done, uint64_t
 		fprintf(stderr, "\r%s  %.1f MiB\033[K", what, (double)done / 1048576.0);
 }
 
+void out_step(const struct cli *c, const char *what, unsigned done, unsigned total)
+{
+	if (progress_wanted(c))
+		fprintf(stderr, "\r%3u%%  %s\033[K", done * 100 / total, what);
+}
+
 void out_progress_end(const struct cli *c)
 {
 	if (progress_wanted(c))

@@ -22,6 +22,8 @@ void out_err(const struct cli *c, const struct err *e);
 void out_clean(FILE *f, const char *s);
 /* "  45%  12 MiB of 27 MiB" on a terminal's standard error, over itself; `total` 0: unknown. */
 void out_progress(const struct cli *c, const char *what, uint64_t done, uint64_t total);
+/* "  45%  lag of the bits", likewise. */
+void out_step(const struct cli *c, const char *what, unsigned done, unsigned total);
 void out_progress_end(const struct cli *c);
 
 #endif

@@ -61,6 +61,7 @@ const struct command *const commands[] = {
 	&command_log_prove,
 	&command_log_export,
 	&command_log_verify,
+	&command_entropy_assess,
 	NULL,
 };
 
