@@ -7,18 +7,26 @@
 
 /* More issuers than all logs accept together; 2 MiB. */
 #define SEEN_MAX ((size_t)1 << 16)
+#define SEEN_MIN ((size_t)1 << 6)
 
 struct ct_seen {
 	size_t n;
-	uint8_t (*digests)[SHA256_SIZE]; /* SEEN_MAX of them; all zero: free */
+	size_t cap;                      /* a power of two, at least twice n */
+	uint8_t (*digests)[SHA256_SIZE]; /* all zero: free */
 };
+
+static bool table_new(struct ct_seen *seen, size_t cap)
+{
+	seen->digests = calloc(cap, SHA256_SIZE);
+	seen->cap = cap;
+	seen->n = 0;
+	return seen->digests != NULL;
+}
 
 enum err_code ct_seen_new(struct ct_seen **out, struct err *e)
 {
 	struct ct_seen *seen = calloc(1, sizeof(*seen));
-	if (seen != NULL)
-		seen->digests = calloc(SEEN_MAX, SHA256_SIZE);
-	if (seen == NULL || seen->digests == NULL) {
+	if (seen == NULL || !table_new(seen, SEEN_MIN)) {
 		free(seen);
 		return err_set(e, ERR_NO_MEMORY, NULL, "a table of issuers");
 	}
@@ -26,24 +34,50 @@ enum err_code ct_seen_new(struct ct_seen **out, struct err *e)
 	return ERR_OK;
 }
 
-bool ct_seen_before(struct ct_seen *seen, struct bytes der)
+static bool is_free(const uint8_t digest[SHA256_SIZE])
 {
 	static const uint8_t none[SHA256_SIZE];
-	uint8_t digest[SHA256_SIZE];
-	sha256_of(der, digest);
-	if (seen->n >= SEEN_MAX / 2) {
-		memset(seen->digests, 0, SEEN_MAX * SHA256_SIZE);
-		seen->n = 0;
-	}
-	size_t at = (size_t)digest[0] << 8 | digest[1];
-	while (memcmp(seen->digests[at], none, SHA256_SIZE) != 0) {
+	return memcmp(digest, none, SHA256_SIZE) == 0;
+}
+
+/* Is it there?  It is put in. */
+static bool put(struct ct_seen *seen, const uint8_t digest[SHA256_SIZE])
+{
+	size_t at = ((size_t)digest[0] << 8 | digest[1]) % seen->cap;
+	while (!is_free(seen->digests[at])) {
 		if (memcmp(seen->digests[at], digest, SHA256_SIZE) == 0)
 			return true;
-		at = (at + 1) % SEEN_MAX;
+		at = (at + 1) % seen->cap;
 	}
 	memcpy(seen->digests[at], digest, SHA256_SIZE);
 	seen->n++;
 	return false;
+}
+
+/* Twice as large; at the largest, or without memory, empty again. */
+static void grow(struct ct_seen *seen)
+{
+	struct ct_seen old = *seen;
+	if (old.cap == SEEN_MAX || !table_new(seen, 2 * old.cap)) {
+		*seen = old;
+		memset(seen->digests, 0, seen->cap * SHA256_SIZE);
+		seen->n = 0;
+		return;
+	}
+	for (size_t i = 0; i < old.cap; i++) {
+		if (!is_free(old.digests[i]))
+			(void)put(seen, old.digests[i]);
+	}
+	free(old.digests);
+}
+
+bool ct_seen_before(struct ct_seen *seen, struct bytes der)
+{
+	uint8_t digest[SHA256_SIZE];
+	sha256_of(der, digest);
+	if (seen->n >= seen->cap / 2)
+		grow(seen);
+	return put(seen, digest);
 }
 
 void ct_seen_free(struct ct_seen *seen)

@@ -116,7 +116,8 @@ void der_stream_read(struct found *f, struct stream *s)
 		enum err_code rc = have_element(s, &size, &why);
 		struct bytes der = bytes_of(stream_window(s).p, (size_t)size);
 		bool private = rc == ERR_OK && object_kind(der) == OBJECT_PRIVATE;
-		if (rc == ERR_OK && !found_earlier(f))
+		/* Also when it was handed on before: what is in it decides where the next one begins. */
+		if (rc == ERR_OK)
 			rc = object_read(f, der, NULL, &used, &why);
 		if (rc != ERR_OK)
 			found_flaw(f, f->at.form, &why);

@@ -198,7 +198,7 @@ static void read_one(struct json *j)
 			JSON_OBJECT_MAX);
 	else if (x == EXTENT_MORE)
 		rc = err_set(&why, ERR_TRUNCATED, "JSON", "the input ends inside an object");
-	else if (!found_earlier(j->f))
+	else if (!found_earlier(j->f) || memchr(text.p + 1, '{', size - 1) != NULL)
 		rc = parse_object(j, text, &private, &why);
 	if (rc == ERR_OK) {
 		if (private)

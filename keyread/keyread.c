@@ -41,10 +41,10 @@ enum keyread_format keyread_format_from_name(const char *name)
 static enum err_code read_stream(
 	struct found *f, struct stream *s, enum keyread_format format, struct err *e)
 {
-	if (format == KEYREAD_AUTO) {
-		(void)stream_need(s, DETECT_SIZE);
+	/* Also when the format is told: a window of this size makes few system calls. */
+	(void)stream_need(s, DETECT_SIZE);
+	if (format == KEYREAD_AUTO)
 		format = detect_format(stream_window(s));
-	}
 	if (s->failed != ERR_OK)
 		return s->failed;
 	if (format >= KEYREAD_FORMATS)

@@ -15,7 +15,7 @@ enum keyread_format {
 	KEYREAD_SSH,      /* authorized_keys, known_hosts, .pub (RFC 4253 §6.6), RFC 4716 */
 	KEYREAD_JWK,      /* one key, a set, or a set a line (RFC 7517) */
 	KEYREAD_OPENPGP,  /* binary or armoured (RFC 9580, RFC 4880) */
-	KEYREAD_CSV_HEX,  /* one hex modulus a line; with commas: the first column that is one */
+	KEYREAD_CSV_HEX,  /* one hex modulus a line, or the column that is one */
 	KEYREAD_CT_JSON,  /* answers of get-entries (RFC 6962 §4.6) */
 	KEYREAD_CT_TILE,  /* data tiles (C2SP static-ct-api), plain or gzip */
 	KEYREAD_FORMATS
@@ -58,9 +58,11 @@ struct key_sink {
 };
 
 /*
- * Read an open file, pipe or socket to its end.  `from`: skip all records that begin before this
- * offset (for resuming; seekable files only).  Errors are the sink's, or ERR_IO; damage inside the
- * input goes to sink->flaw.  ERR_MALFORMED: no format was recognised.
+ * Read an open file, pipe or socket to its end.  `from`: hand on nothing of records that begin
+ * before this offset, for going on where an earlier run ended; they are passed over, so that lines
+ * and records keep their numbers.  Errors are the sink's, ERR_IO or ERR_NO_MEMORY; damage inside
+ * the input goes to sink->flaw.  ERR_MALFORMED: no format was recognised, or there is nothing.
+ * An input packed with gzip is unpacked; its offsets are those of what is in it.
  */
 MUST_USE enum err_code keyread_fd(int fd, const char *name, enum keyread_format format,
 	uint64_t from, const struct key_sink *sink, struct err *e);

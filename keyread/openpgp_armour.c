@@ -92,6 +92,8 @@ static void flaw(struct armour *a, enum err_code code, const char *how)
 {
 	struct err why;
 	struct key_place saved = a->f->at;
+	saved.record++; /* the flaw is one of its own */
+	a->f->at.record = saved.record;
 	(void)err_set(&why, code, "OpenPGP", "%s", how);
 	a->f->at.offset = a->outer->offset;
 	a->f->at.line = a->outer->line;

@@ -40,11 +40,12 @@ static enum err_code read_some(
 static enum err_code begin_inflate(struct source *src, struct err *e)
 {
 	z_stream *z = calloc(1, sizeof(*z));
-	if (z == NULL || inflateInit2(z, GZIP_WINDOW_BITS) != Z_OK) {
+	src->packed = malloc(PACKED_SIZE);
+	if (z == NULL || src->packed == NULL || inflateInit2(z, GZIP_WINDOW_BITS) != Z_OK) {
 		free(z);
 		return err_set(e, ERR_NO_MEMORY, NULL, "gzip");
 	}
-	z->next_in = src->packed;
+	z->next_in = src->head;
 	z->avail_in = (uInt)src->first.len;
 	src->inflate = z;
 	return ERR_OK;
@@ -54,20 +55,17 @@ enum err_code source_open(
 	struct source *src, int fd, const struct key_sink *sink, struct err *damage, struct err *e)
 {
 	*src = (struct source){.fd = fd, .sink = sink, .damage = damage};
-	src->packed = malloc(PACKED_SIZE);
-	if (src->packed == NULL)
-		return err_set(e, ERR_NO_MEMORY, NULL, "%zu bytes to read into", PACKED_SIZE);
 	enum err_code rc = ERR_OK;
 	size_t len = 0;
 	size_t got = 1;
 	while (rc == ERR_OK && len < sizeof(GZIP_MAGIC) - 1 && got > 0) {
 		got = 0;
-		rc = read_some(src, src->packed + len, PACKED_SIZE - len, &got, e);
+		rc = read_some(src, src->head + len, sizeof(src->head) - len, &got, e);
 		len += got;
 	}
-	src->first = bytes_of(src->packed, len);
+	src->first = bytes_of(src->head, len);
 	if (rc == ERR_OK && len >= sizeof(GZIP_MAGIC) - 1 &&
-		memcmp(src->packed, GZIP_MAGIC, sizeof(GZIP_MAGIC) - 1) == 0)
+		memcmp(src->head, GZIP_MAGIC, sizeof(GZIP_MAGIC) - 1) == 0)
 		rc = begin_inflate(src, e);
 	if (rc != ERR_OK)
 		source_close(src);
@@ -96,6 +94,8 @@ static enum err_code refill(struct source *src, z_stream *z, bool *more, struct 
 	enum err_code rc = read_some(src, src->packed, PACKED_SIZE, &got, e);
 	z->next_in = src->packed;
 	z->avail_in = (uInt)got;
+	if (got > src->packed_used)
+		src->packed_used = got;
 	*more = got > 0;
 	return rc;
 }
@@ -158,8 +158,9 @@ void source_close(struct source *src)
 		(void)inflateEnd(src->inflate);
 	free(src->inflate);
 	src->inflate = NULL;
+	mem_wipe(src->head, sizeof(src->head));
 	if (src->packed != NULL)
-		mem_wipe(src->packed, PACKED_SIZE);
+		mem_wipe(src->packed, src->packed_used);
 	free(src->packed);
 	src->packed = NULL;
 }

@@ -10,9 +10,11 @@ struct source {
 	const struct key_sink *sink; /* is told of progress */
 	uint64_t told;               /* the offset at which it was last told */
 	uint64_t read;               /* bytes read of fd */
-	struct bytes first;          /* read before, and to be given again */
+	uint8_t head[64];            /* what was looked at to tell gzip, and is to be given again */
+	struct bytes first;          /* the rest of it */
 	void *inflate;               /* z_stream, or NULL */
-	uint8_t *packed;             /* what it reads from */
+	uint8_t *packed;             /* what it reads from, behind the head */
+	size_t packed_used;          /* so much of it has been written, and is wiped */
 	bool member_ended;
 	struct err *damage;          /* filled when the gzip data is damaged; it ends there */
 };

@@ -5,8 +5,8 @@
 
 #include "base/mem.h"
 
-/* The window to begin with: fits the second cache of any machine that reads much. */
-#define WINDOW_MIN ((size_t)1 << 18)
+/* The window to begin with: most files are one key.  It grows to what is asked for. */
+#define WINDOW_MIN ((size_t)1 << 14)
 
 enum err_code stream_open(struct stream *s, stream_pull pull, void *ctx, struct err *e)
 {
@@ -23,29 +23,31 @@ static void fail(struct stream *s, enum err_code rc)
 	s->ended = true;
 }
 
-/* Room for a window of `n` bytes: move it to the front, and grow if that is not enough. */
-static bool make_room(struct stream *s, size_t n)
+/*
+ * Room for more bytes behind the window: what is free, or what letting go of has freed, or twice
+ * as much.  Moved when half of it is free, so that no byte is moved more often than it is read.
+ */
+static bool make_room(struct stream *s)
 {
 	size_t held = s->end - s->at;
-	if (s->at + n <= s->cap)
+	if (s->end < s->cap)
 		return true;
-	if (n <= s->cap) {
+	if (s->at >= s->cap / 2) {
 		memmove(s->p, s->p + s->at, held);
 	} else {
-		size_t cap = s->cap;
-		while (cap < n)
-			cap *= 2;
 		/* Not realloc: what it leaves behind may have been a private key. */
-		uint8_t *p = malloc(cap);
+		uint8_t *p = malloc(2 * s->cap);
 		if (p == NULL) {
-			fail(s, err_set(&s->why, ERR_NO_MEMORY, NULL, "a record of %zu bytes", n));
+			fail(s, err_set(&s->why, ERR_NO_MEMORY, NULL, "%zu bytes to read into",
+					2 * s->cap));
 			return false;
 		}
 		memcpy(p, s->p + s->at, held);
-		mem_wipe(s->p, s->cap);
+		mem_wipe(s->p, s->used);
 		free(s->p);
 		s->p = p;
-		s->cap = cap;
+		s->cap *= 2;
+		s->used = held;
 	}
 	s->at = 0;
 	s->end = held;
@@ -58,10 +60,12 @@ size_t stream_need(struct stream *s, size_t n)
 		n = STREAM_RECORD_MAX;
 	while (s->end - s->at < n && !s->ended) {
 		size_t got = 0;
-		if (!make_room(s, n))
+		if (!make_room(s))
 			break;
 		enum err_code rc = s->pull(s->ctx, s->p + s->end, s->cap - s->end, &got, &s->why);
 		s->end += got;
+		if (s->end > s->used)
+			s->used = s->end;
 		if (rc != ERR_OK)
 			fail(s, rc);
 		else if (got == 0)
@@ -154,7 +158,7 @@ void stream_close(struct stream *s)
 {
 	if (s == NULL || s->p == NULL)
 		return;
-	mem_wipe(s->p, s->cap);
+	mem_wipe(s->p, s->used);
 	free(s->p);
 	s->p = NULL;
 }

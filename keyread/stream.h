@@ -24,6 +24,7 @@ struct stream {
 	size_t cap;
 	size_t at;  /* the window is p[at..end) */
 	size_t end;
+	size_t used;     /* p[0..used) has been written, and is wiped */
 	size_t searched; /* bytes of the window that stream_line has seen hold no newline */
 	uint64_t offset; /* of p[at] in the input */
 	uint64_t line;   /* of p[at], from 1; counted in text only */
