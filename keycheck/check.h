@@ -17,6 +17,11 @@ typedef void (*finding_fn)(void *arg, const struct finding *f);
 /* `lists` may be NULL (no list checks) and must outlive the checker. */
 MUST_USE enum err_code checker_new(const struct lists *lists, struct checker **out, struct err *e);
 /*
+ * Never make this check: CHECK_RSA_PRIME costs more than all others together.  Before the checker
+ * is used.  A check that reads lists is left out by giving no lists.
+ */
+void checker_leave_out(struct checker *c, enum check check);
+/*
  * All findings of one key, in the order of checks.def.  An error is ours (memory), never the key's.
  * `rsa_bits_min`: below it a size is a finding; 0: the default, 2048.
  */
