@@ -105,7 +105,7 @@ static void resynchronise(struct stream *s)
 void ct_tile_read(struct found *f, struct stream *s)
 {
 	while (f->stopped == ERR_OK && stream_need(s, 1) > 0) {
-		struct leaf l;
+		struct leaf l = {0};
 		struct err why;
 		found_record(f, s, 0);
 		enum err_code framing = have_leaf(s, &l, &why);

@@ -106,26 +106,46 @@ static bool skip_line_ends(struct stream *s)
 	return false;
 }
 
+/* The object at the window's begin, and to the next one; its kind, or OBJECT_UNKNOWN after damage.
+ */
+static enum object_kind read_one(struct found *f, struct stream *s)
+{
+	struct err why;
+	uint64_t size = 0;
+	size_t used;
+	found_record(f, s, 0);
+	enum err_code rc = have_element(s, &size, &why);
+	struct bytes der = bytes_of(stream_window(s).p, rc == ERR_OK ? (size_t)size : 0);
+	enum object_kind kind = rc == ERR_OK ? object_kind(der) : OBJECT_UNKNOWN;
+	/* Also when it was handed on before: what is in it decides where the next one begins. */
+	if (rc == ERR_OK)
+		rc = object_read(f, der, NULL, &used, &why);
+	if (rc != ERR_OK)
+		found_flaw(f, f->at.form, &why);
+	if (kind == OBJECT_PRIVATE) {
+		stream_wipe(s, (size_t)size);
+	} else if (rc == ERR_OK) {
+		stream_skip(s, (size_t)size);
+	} else {
+		resynchronise(s, f->keys == 0);
+		return OBJECT_UNKNOWN;
+	}
+	return kind;
+}
+
 void der_stream_read(struct found *f, struct stream *s)
 {
+	/* Behind a key that was saved from a damaged certificate is the rest of the damage. */
+	bool damaged = false;
+	bool saved = false;
 	while (f->stopped == ERR_OK && skip_line_ends(s)) {
-		struct err why;
-		uint64_t size = 0;
-		size_t used;
-		found_record(f, s, 0);
-		enum err_code rc = have_element(s, &size, &why);
-		struct bytes der = bytes_of(stream_window(s).p, (size_t)size);
-		bool private = rc == ERR_OK && object_kind(der) == OBJECT_PRIVATE;
-		/* Also when it was handed on before: what is in it decides where the next one begins. */
-		if (rc == ERR_OK)
-			rc = object_read(f, der, NULL, &used, &why);
-		if (rc != ERR_OK)
-			found_flaw(f, f->at.form, &why);
-		if (private)
-			stream_wipe(s, (size_t)size);
-		else if (rc == ERR_OK)
-			stream_skip(s, (size_t)size);
-		else
-			resynchronise(s, f->keys == 0);
+		if (saved && !is_object_at(s, 0, true)) {
+			resynchronise(s, true);
+			if (stream_need(s, 1) == 0)
+				return;
+		}
+		enum object_kind kind = read_one(f, s);
+		saved = (damaged || saved) && (kind == OBJECT_SPKI || kind == OBJECT_RSA);
+		damaged = kind == OBJECT_UNKNOWN;
 	}
 }

@@ -131,8 +131,8 @@ static void flaw(struct packets *p, const struct err *why)
 	found_flaw(p->f, "OpenPGP", why);
 }
 
-/* A key packet's body, whole. */
-static void take_key(struct packets *p, unsigned tag, struct bytes body)
+/* A key packet's body, whole; what is wrong with it has been said. */
+static enum err_code take_key(struct packets *p, unsigned tag, struct bytes body)
 {
 	struct err why;
 	struct pubkey k;
@@ -156,6 +156,7 @@ static void take_key(struct packets *p, unsigned tag, struct bytes body)
 		p->f->at = at;
 		found_flaw(p->f, "OpenPGP", &why);
 	}
+	return rc;
 }
 
 static void take_user_id(struct packets *p, struct bytes body)
@@ -261,7 +262,7 @@ static void read_in_parts(struct packets *p, const struct header *h)
 	if (rc != ERR_OK)
 		flaw(p, &why);
 	else if (is_key(h->tag))
-		take_key(p, h->tag, buf_view(&p->f->work));
+		(void)take_key(p, h->tag, buf_view(&p->f->work));
 	buf_reset(&p->f->work);
 }
 
@@ -271,22 +272,33 @@ static enum err_code read_whole(struct packets *p, const struct header *h, struc
 	struct stream *s = p->s;
 	size_t size = h->size + (size_t)h->len;
 	size_t have = stream_need(s, size);
+	enum err_code rc = ERR_OK;
 	if (have < size)
 		return err_set(e, ERR_TRUNCATED, "OpenPGP",
 			"a packet of type %u says %llu bytes, %zu are left", h->tag,
 			(unsigned long long)h->len, have - h->size);
-	if (!is_followed(s, h))
-		return err_set(e, ERR_MALFORMED, "OpenPGP",
-			"what follows a packet of type %u is no packet", h->tag);
 	struct bytes body = bytes_of(stream_window(s).p + h->size, (size_t)h->len);
-	if (h->tag == OPENPGP_USER_ID)
-		take_user_id(p, body);
 	if (is_key(h->tag)) {
 		if (begin_record(p, size))
 			return err_set(
 				e, ERR_BASE64, "OpenPGP", "the armour of this key is damaged");
-		take_key(p, h->tag, body);
+		rc = take_key(p, h->tag, body);
 	}
+	/* The numbers of a key that reach to the end of the packet are proof of its length. */
+	bool proven = is_key(h->tag) && rc == ERR_OK;
+	if (!proven && !is_followed(s, h)) {
+		if (is_key(h->tag)) { /* damage, and told */
+			resynchronise(p);
+			return ERR_OK;
+		}
+		return err_set(e, ERR_MALFORMED, "OpenPGP",
+			"what follows a packet of type %u, at byte %llu, is no packet", h->tag,
+			(unsigned long long)(s->offset + size));
+	}
+	/* The window may have moved. */
+	body = bytes_of(stream_window(s).p + h->size, (size_t)h->len);
+	if (h->tag == OPENPGP_USER_ID)
+		take_user_id(p, body);
 	if (is_secret(h->tag))
 		stream_wipe(s, size);
 	else
