@@ -62,7 +62,7 @@ static size_t find_end_of_contents(struct reader *r)
 	return end;
 }
 
-struct ber ber_next(struct reader *r)
+static struct ber next_element(struct reader *r, bool indefinite)
 {
 	struct ber b = {0};
 	uint64_t len;
@@ -73,7 +73,7 @@ struct ber ber_next(struct reader *r)
 	if (definite) {
 		b.content = read_bytes(r, (size_t)len);
 	} else {
-		if ((b.tag & CONSTRUCTED) == 0)
+		if (!indefinite || (b.tag & CONSTRUCTED) == 0)
 			r->bad = true;
 		size_t end = find_end_of_contents(r);
 		if (!r->bad)
@@ -85,6 +85,16 @@ struct ber ber_next(struct reader *r)
 	}
 	b.whole = bytes_of(r->p + start, r->pos - start);
 	return b;
+}
+
+struct ber ber_next(struct reader *r)
+{
+	return next_element(r, true);
+}
+
+struct ber ber_next_definite(struct reader *r)
+{
+	return next_element(r, false);
 }
 
 struct ber ber_take(struct reader *r, unsigned tag)

@@ -21,6 +21,8 @@ struct ber {
 
 /* The next element of `r`, which goes bad when there is none that is whole. */
 struct ber ber_next(struct reader *r);
+/* As ber_next; an indefinite length is bad, so that the cost does not depend on the content. */
+struct ber ber_next_definite(struct reader *r);
 /* The next element, which must have this tag. */
 struct ber ber_take(struct reader *r, unsigned tag);
 /* A reader over the content of the next element, which must have this tag. */

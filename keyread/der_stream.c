@@ -126,8 +126,11 @@ static enum object_kind read_one(struct found *f, struct stream *s)
 		stream_wipe(s, (size_t)size);
 	} else if (rc == ERR_OK) {
 		stream_skip(s, (size_t)size);
-	} else {
+	} else if (found_may_look_again(f, size <= stream_window(s).len ? size : 0)) {
 		resynchronise(s, f->keys == 0);
+		return OBJECT_UNKNOWN;
+	} else {
+		stream_skip(s, (size_t)size);
 		return OBJECT_UNKNOWN;
 	}
 	return kind;

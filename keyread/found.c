@@ -1,5 +1,11 @@
 #include "keyread/found.h"
 
+/* What an honest, badly damaged input may cost beside its length: 16 records of the largest size.
+ */
+#define WASTE_MIN ((uint64_t)16 * STREAM_RECORD_MAX)
+/* And for each byte of it. */
+#define WASTE_FACTOR 8
+
 void found_open(struct found *f, const char *file, uint64_t from, const struct key_sink *sink,
 	struct err *why)
 {
@@ -60,6 +66,12 @@ void found_signature(struct found *f, const struct signature_seen *s)
 	if (f->stopped != ERR_OK || found_earlier(f) || f->sink->signature == NULL)
 		return;
 	f->stopped = f->sink->signature(f->sink->arg, s, &f->at, f->why);
+}
+
+bool found_may_look_again(struct found *f, uint64_t n)
+{
+	f->wasted += n;
+	return f->wasted <= WASTE_MIN + WASTE_FACTOR * f->at.offset;
 }
 
 void found_flaw(struct found *f, const char *form, const struct err *why)

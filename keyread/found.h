@@ -20,6 +20,7 @@ struct found {
 	struct buf spki;       /* for keys of formats that are no SubjectPublicKeyInfo */
 	struct buf work;       /* a record, decoded; wiped when it may have held a secret */
 	uint64_t keys;         /* handed on of the record at hand */
+	uint64_t wasted;       /* bytes looked at in vain and to be looked at again */
 	enum err_code stopped; /* the sink's error: nothing is read after it */
 	struct err *why;       /* of stopped */
 };
@@ -38,6 +39,12 @@ void found_name(struct found *f, struct bytes text);
 void found_key(struct found *f, const char *form, const struct pubkey *k, struct bytes name_der,
 	struct bytes subject_key_id);
 void found_signature(struct found *f, const struct signature_seen *s);
+/*
+ * `n` bytes at the record's place were damage.  True: look for records from the byte behind its
+ * first, as one may begin inside.  False: so much has been looked at in vain that the input is made
+ * to waste time; pass over all of them.
+ */
+bool found_may_look_again(struct found *f, uint64_t n);
 /* This record, or what is left of it, could not be read. */
 void found_flaw(struct found *f, const char *form, const struct err *why);
 

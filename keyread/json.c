@@ -184,6 +184,8 @@ static void read_one(struct json *j)
 	bool private = false;
 	enum extent x = have_object(s, &size);
 	struct bytes text = bytes_of(stream_window(s).p, size);
+	size_t scanned =
+		stream_window(s).len < JSON_OBJECT_MAX ? stream_window(s).len : JSON_OBJECT_MAX;
 	if (x == EXTENT_WRAPPER) {
 		stream_skip(s, size);
 		return;
@@ -207,11 +209,16 @@ static void read_one(struct json *j)
 			stream_skip(s, size);
 		return;
 	}
+	bool again = found_may_look_again(j->f, x == EXTENT_WHOLE  ? size
+						: x == EXTENT_MORE ? scanned
+								   : DEPTH_MAX);
 	/* A map of keys by name is gone into; nothing is said of it. */
 	if (x != EXTENT_WHOLE || rc != ERR_MALFORMED || !only_holds_others(text) || j->f->keys > 0)
 		found_flaw(j->f, "JSON", &why);
-	if (x == EXTENT_WHOLE && rc != ERR_JSON && !only_holds_others(text))
+	if (x == EXTENT_WHOLE && (!again || (rc != ERR_JSON && !only_holds_others(text))))
 		stream_skip(s, size);
+	else if (!again && x == EXTENT_MORE)
+		stream_skip(s, scanned);
 	else
 		resynchronise(s);
 }

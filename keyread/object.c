@@ -5,7 +5,7 @@
 /* The tag of the first element inside the next one, which is passed over; 0 when it is empty. */
 static unsigned pass_and_peek(struct reader *r)
 {
-	struct reader in = reader_of(ber_next(r).content);
+	struct reader in = reader_of(ber_next_definite(r).content);
 	return der_peek(&in);
 }
 
@@ -16,7 +16,7 @@ static enum object_kind kind_of_signed(struct reader *r)
 		return OBJECT_CERTIFICATE; /* version 2 or 3 */
 	if (der_peek(r) != DER_INTEGER)
 		return OBJECT_OTHER; /* a CRL of version 1 begins with its algorithm */
-	(void)ber_next(r);
+	(void)ber_next_definite(r);
 	unsigned second = pass_and_peek(r);
 	unsigned third = der_peek(r) == DER_SEQUENCE ? pass_and_peek(r) : 0;
 	/* A request has Name and key; a CRL and a certificate of version 1 algorithm and Name. */
@@ -29,9 +29,9 @@ static enum object_kind kind_of_signed(struct reader *r)
 
 static enum object_kind kind_of_numbers(struct reader *r)
 {
-	struct ber first = ber_next(r);
+	struct ber first = ber_next_definite(r);
 	unsigned second = der_peek(r);
-	(void)ber_next(r);
+	(void)ber_next_definite(r);
 	if (r->bad)
 		return OBJECT_UNKNOWN;
 	if (second == DER_INTEGER && reader_left(r) == 0)
@@ -46,7 +46,7 @@ static enum object_kind kind_of_numbers(struct reader *r)
 /* `r` is over the content of the outer SEQUENCE, whose first element is one too. */
 static enum object_kind kind_of_sequence(struct reader *r)
 {
-	struct reader first = reader_of(ber_next(r).content);
+	struct reader first = reader_of(ber_next_definite(r).content);
 	if (r->bad)
 		return OBJECT_UNKNOWN;
 	if (der_peek(&first) == DER_OID)

@@ -19,7 +19,10 @@ enum object_kind {
 	OBJECT_OTHER,       /* a known object without a public key of its own: a CRL */
 };
 
-/* From the first elements; what is behind them may still be damaged. */
+/*
+ * From the first elements; what is behind them may still be damaged.  Objects whose first elements
+ * have indefinite lengths are OBJECT_UNKNOWN, but for PKCS#7.
+ */
 enum object_kind object_kind(struct bytes der);
 
 /*

@@ -171,24 +171,25 @@ static void take_user_id(struct packets *p, struct bytes body)
 	flush(p);
 }
 
-/* Could a key packet that parses to its last byte begin here? For resynchronise. */
-static bool is_key_at(struct packets *p)
+/*
+ * Does a whole public key packet begin here, with lengths that add up?  Secret ones are not looked
+ * for: what follows their public half may be anything.
+ */
+static bool is_key_at(struct stream *s)
 {
 	struct header h;
-	struct pubkey k;
-	if (!parse_header(stream_window(p->s), &h) || !is_key(h.tag) || h.partial || h.to_the_end ||
-		h.len > PUBKEY_SPKI_MAX ||
-		stream_need(p->s, h.size + (size_t)h.len) < h.size + h.len)
+	if (!parse_header(stream_window(s), &h) || !is_key(h.tag) || is_secret(h.tag) ||
+		h.partial || h.to_the_end || h.len > PUBKEY_SPKI_MAX ||
+		stream_need(s, h.size + (size_t)h.len) < h.size + h.len)
 		return false;
-	struct bytes body = bytes_of(stream_window(p->s).p + h.size, (size_t)h.len);
-	return openpgp_key_parse(body, is_secret(h.tag), &p->f->spki, &k, NULL) == ERR_OK;
+	return openpgp_key_adds_up(bytes_of(stream_window(s).p + h.size, (size_t)h.len));
 }
 
-static void resynchronise(struct packets *p)
+static void resynchronise(struct stream *s)
 {
-	stream_skip(p->s, 1);
-	while (stream_need(p->s, HEADER_MAX) > 0 && !is_key_at(p))
-		stream_skip(p->s, 1);
+	stream_skip(s, 1);
+	while (stream_need(s, HEADER_MAX) > 0 && !is_key_at(s))
+		stream_skip(s, 1);
 }
 
 /* Pass over `len` bytes; false when there were not as many. */
@@ -288,7 +289,7 @@ static enum err_code read_whole(struct packets *p, const struct header *h, struc
 	bool proven = is_key(h->tag) && rc == ERR_OK;
 	if (!proven && !is_followed(s, h)) {
 		if (is_key(h->tag)) { /* damage, and told */
-			resynchronise(p);
+			resynchronise(s);
 			return ERR_OK;
 		}
 		return err_set(e, ERR_MALFORMED, "OpenPGP",
@@ -332,7 +333,7 @@ static void read_packet(struct packets *p)
 		if (p->f->at.record == record)
 			(void)begin_record(p, 0);
 		flaw(p, &why);
-		resynchronise(p);
+		resynchronise(s);
 	}
 }
 

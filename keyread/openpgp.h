@@ -20,6 +20,8 @@ enum openpgp_tag {
  */
 MUST_USE enum err_code openpgp_key_parse(struct bytes body, bool secret, struct buf *spki,
 	struct pubkey *k, struct err *e);
+/* Do the lengths in the body of a public key packet add up to it?  Costs no more than a look. */
+bool openpgp_key_adds_up(struct bytes body);
 
 /* Where the bytes of an armoured block are in the input. */
 struct armour;

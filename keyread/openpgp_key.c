@@ -153,3 +153,53 @@ enum err_code openpgp_key_parse(
 		return reader_end(version >= 5 ? &r : &material, e, "OpenPGP");
 	return ERR_OK;
 }
+
+bool openpgp_key_adds_up(struct bytes body)
+{
+	struct reader r = reader_of(body);
+	unsigned version = read_u8(&r);
+	(void)read_u32be(&r);
+	if (version == 2 || version == 3)
+		(void)read_u16be(&r);
+	unsigned algorithm = read_u8(&r);
+	if (version >= 5)
+		return version <= 6 && read_u32be(&r) == reader_left(&r) && reader_left(&r) > 0;
+	size_t numbers = 0;
+	switch (algorithm) {
+	case RSA:
+	case RSA_ENCRYPT:
+	case RSA_SIGN:
+		numbers = 2;
+		break;
+	case ELGAMAL:
+	case ELGAMAL_BOTH:
+		numbers = 3;
+		break;
+	case DSA:
+		numbers = 4;
+		break;
+	case ECDH:
+	case ECDSA:
+	case EDDSA_LEGACY:
+		(void)read_bytes(&r, read_u8(&r));
+		(void)mpi(&r);
+		if (algorithm == ECDH)
+			(void)read_bytes(&r, read_u8(&r));
+		break;
+	case X25519:
+	case ED25519:
+		(void)read_bytes(&r, 32);
+		break;
+	case X448:
+		(void)read_bytes(&r, 56);
+		break;
+	case ED448:
+		(void)read_bytes(&r, 57);
+		break;
+	default:
+		return false;
+	}
+	for (size_t i = 0; i < numbers; i++)
+		(void)mpi(&r);
+	return version >= 2 && !r.bad && reader_left(&r) == 0;
+}
