@@ -20,18 +20,16 @@ void look_report(const struct look *l, enum check check, const char *fmt, ...)
 	l->each(l->arg, &f);
 }
 
-static void multiply_known(struct checker *c)
+static void multiply(struct checker *c)
 {
 	size_t n = 0;
 	const struct bytes *primes = c->lists != NULL ? lists_primes(c->lists, &n) : NULL;
-	mpz_t p;
 
-	mpz_init(p);
-	for (size_t i = 0; i < n; i++) {
-		mpz_import(p, primes[i].len, 1, 1, 1, 0, primes[i].p);
-		mpz_mul(c->known_primes, c->known_primes, p);
-	}
-	mpz_clear(p);
+	primes_small(&c->small_primes, SMALL_FACTOR_LIMIT);
+	for (size_t i = 0; i < n; i++)
+		primes_add(&c->known_primes, i, primes[i]);
+	primes_ready(&c->small_primes);
+	primes_ready(&c->known_primes);
 }
 
 enum err_code checker_new(const struct lists *lists, struct checker **out, struct err *e)
@@ -40,8 +38,8 @@ enum err_code checker_new(const struct lists *lists, struct checker **out, struc
 
 	if (c == NULL)
 		return err_set(e, ERR_NO_MEMORY, "key checks", NULL);
-	mpz_init(c->small_primes);
-	mpz_init_set_ui(c->known_primes, 1);
+	primes_start(&c->small_primes);
+	primes_start(&c->known_primes);
 	c->lists = lists;
 	c->roca = roca_new();
 	c->small_keys = small_keys_new();
@@ -49,8 +47,7 @@ enum err_code checker_new(const struct lists *lists, struct checker **out, struc
 		checker_free(c);
 		return err_set(e, ERR_NO_MEMORY, "key checks", NULL);
 	}
-	primes_product(c->small_primes, SMALL_FACTOR_LIMIT);
-	multiply_known(c);
+	multiply(c);
 	*out = c;
 	return ERR_OK;
 }
@@ -60,12 +57,12 @@ void checker_leave_out(struct checker *c, enum check check)
 	c->left_out |= (uint64_t)1 << check;
 }
 
-static void look_at_rsa(struct look *l)
+static enum err_code look_at_rsa(struct look *l, struct err *e)
 {
 	const struct pubkey *k = l->k;
+	enum err_code rc = ERR_OK;
 
-	mpz_init(l->n);
-	mpz_init(l->e);
+	mpz_inits(l->n, l->e, NULL);
 	mpz_import(l->n, k->modulus.len, 1, 1, 1, 0, k->modulus.p);
 	mpz_import(l->e, k->exponent.len, 1, 1, 1, 0, k->exponent.p);
 	l->bits = mpz_sgn(l->n) != 0 ? mpz_sizeinbase(l->n, 2) : 0;
@@ -75,7 +72,9 @@ static void look_at_rsa(struct look *l)
 			k->modulus_negative ? "modulus" : "exponent");
 	check_rsa_size(l);
 	check_rsa_exponent(l);
-	if (odd_and_above_one) {
+	if (odd_and_above_one)
+		rc = check_rsa_common(l, e);
+	if (odd_and_above_one && rc == ERR_OK) {
 		check_rsa_small_factor(l);
 		check_rsa_prime(l);
 		check_rsa_power(l);
@@ -84,10 +83,12 @@ static void look_at_rsa(struct look *l)
 		check_rsa_roca(l);
 	}
 	check_pattern(l, CHECK_RSA_PATTERN, k->modulus, "modulus");
-	if (odd_and_above_one)
+	if (odd_and_above_one && rc == ERR_OK)
 		check_known_prime(l);
-	mpz_clear(l->n);
-	mpz_clear(l->e);
+	if (rc == ERR_OK)
+		check_lists(l);
+	mpz_clears(l->n, l->e, NULL);
+	return rc;
 }
 
 enum err_code checker_key(const struct checker *c, const struct pubkey *k, unsigned rsa_bits_min,
@@ -101,9 +102,7 @@ enum err_code checker_key(const struct checker *c, const struct pubkey *k, unsig
 
 	switch (k->kind) {
 	case PUBKEY_RSA:
-		look_at_rsa(&l);
-		check_lists(&l);
-		return ERR_OK;
+		return look_at_rsa(&l, e);
 	case PUBKEY_EC:
 		check_lists(&l);
 		return check_ec(&l, e);
@@ -136,8 +135,8 @@ void checker_free(struct checker *c)
 {
 	if (c == NULL)
 		return;
-	mpz_clear(c->small_primes);
-	mpz_clear(c->known_primes);
+	primes_end(&c->small_primes);
+	primes_end(&c->known_primes);
 	roca_free(c->roca);
 	small_keys_free(c->small_keys);
 	free(c);

@@ -3,7 +3,6 @@
  * all published ones.  And what is no product of two primes at all: a prime, a perfect power.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "keycheck/check_impl.h"
 
@@ -40,16 +39,76 @@ static void product_between(mpz_t out, unsigned from, unsigned to)
 	mpz_clear(high);
 }
 
-void primes_product(mpz_t out, unsigned limit)
+void primes_start(struct primes *p)
 {
-	product_between(out, 3, limit);
+	for (int i = 0; i < PRIME_PARTS; i++)
+		mpz_init_set_ui(p->part[i], 1);
 }
 
-/* gcd(n, product); the product is far longer than n, or far shorter. */
-static void common_with(mpz_t g, const mpz_t n, const mpz_t product)
+void primes_end(struct primes *p)
 {
-	mpz_tdiv_r(g, product, n);
-	mpz_gcd(g, g, n);
+	for (int i = 0; i < PRIME_PARTS; i++)
+		mpz_clear(p->part[i]);
+}
+
+void primes_small(struct primes *p, unsigned limit)
+{
+	for (unsigned i = 0; i < PRIME_PARTS; i++)
+		product_between(p->part[i], i == 0 ? 3 : i * (limit / PRIME_PARTS),
+			i + 1 == PRIME_PARTS ? limit : (i + 1) * (limit / PRIME_PARTS));
+}
+
+void primes_add(struct primes *p, size_t i, struct bytes prime)
+{
+	mpz_t v;
+
+	mpz_init(v);
+	mpz_import(v, prime.len, 1, 1, 1, 0, prime.p);
+	mpz_mul(p->part[i % PRIME_PARTS], p->part[i % PRIME_PARTS], v);
+	mpz_clear(v);
+}
+
+void primes_ready(struct primes *p)
+{
+	_Static_assert(sizeof(mp_limb_t) == sizeof(uint64_t), "limbs of 64 bits");
+	for (int i = 0; i < PRIME_PARTS; i++)
+		p->limbs[i] = (struct limbs){mpz_limbs_read(p->part[i]), mpz_size(p->part[i])};
+}
+
+void primes_common(const struct primes *p, const mpz_t n, mpz_t g)
+{
+	mpz_t product, part;
+
+	mpz_init_set_ui(product, 1);
+	mpz_init(part);
+	for (int i = 0; i < PRIME_PARTS; i++) {
+		mpz_mod(part, p->part[i], n);
+		mpz_mul(product, product, part);
+		mpz_mod(product, product, n);
+	}
+	mpz_gcd(g, product, n);
+	mpz_clears(product, part, NULL);
+}
+
+/* All primes at once: nearly every key shares none, and that is known after one reduction. */
+enum err_code check_rsa_common(struct look *l, struct err *e)
+{
+	struct residue *r;
+
+	/* longer ones are few: the two checks look for themselves */
+	l->shares = l->bits > RESIDUE_BITS_MAX;
+	if (l->shares)
+		return ERR_OK;
+	enum err_code rc = residue_new(l->k->modulus, RESIDUE_BEST, &r, e);
+	if (rc != ERR_OK)
+		return rc;
+	residue_start(r);
+	residue_take(r, l->c->small_primes.limbs, PRIME_PARTS);
+	if (l->c->lists != NULL)
+		residue_take(r, l->c->known_primes.limbs, PRIME_PARTS);
+	rc = residue_shares(r, &l->shares, NULL, e);
+	residue_free(r);
+	return rc;
 }
 
 /* The primes below the limit that divide g, as text. */
@@ -77,13 +136,10 @@ void check_rsa_small_factor(struct look *l)
 {
 	mpz_t g;
 
-	if (!look_wants(l, CHECK_RSA_SMALL_FACTOR))
+	if (!look_wants(l, CHECK_RSA_SMALL_FACTOR) || !l->shares)
 		return;
 	mpz_init(g);
-	if (mpz_cmp(l->c->small_primes, l->n) > 0)
-		common_with(g, l->n, l->c->small_primes);
-	else
-		common_with(g, l->c->small_primes, l->n);
+	primes_common(&l->c->small_primes, l->n, g);
 	/* a modulus that is itself a small prime is the next check's */
 	bool itself = mpz_cmp(g, l->n) == 0 && mpz_probab_prime_p(g, 25) > 0;
 	if (mpz_cmp_ui(g, 1) > 0 && !itself) {
@@ -143,10 +199,10 @@ void check_known_prime(struct look *l)
 {
 	mpz_t g;
 
-	if (l->c->lists == NULL || mpz_cmp_ui(l->c->known_primes, 1) == 0)
+	if (l->c->lists == NULL || !l->shares)
 		return;
 	mpz_init(g);
-	common_with(g, l->n, l->c->known_primes);
+	primes_common(&l->c->known_primes, l->n, g);
 	if (mpz_cmp_ui(g, 1) > 0) {
 		size_t n = 0;
 		const struct bytes *primes = lists_primes(l->c->lists, &n);

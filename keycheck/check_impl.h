@@ -5,6 +5,7 @@
 
 #include <gmp.h>
 
+#include "bigint/residue.h"
 #include "keycheck/check.h"
 #include "keycheck/patterns.h"
 
@@ -21,11 +22,19 @@
 struct roca;
 struct small_keys;
 
+/* The product of some primes, in as many parts of one length as the fastest kernel has lanes. */
+#define PRIME_PARTS 8
+
+struct primes {
+	mpz_t part[PRIME_PARTS];
+	struct limbs limbs[PRIME_PARTS]; /* views of them */
+};
+
 struct checker {
 	const struct lists *lists;
-	uint64_t left_out;  /* bit CHECK_x: that check is not made */
-	mpz_t small_primes; /* the product of all odd primes below 65537 */
-	mpz_t known_primes; /* the product of all published ones; 1 without any */
+	uint64_t left_out;          /* bit CHECK_x: that check is not made */
+	struct primes small_primes; /* all odd ones below SMALL_FACTOR_LIMIT */
+	struct primes known_primes; /* all published ones */
 	struct roca *roca;
 	struct small_keys *small_keys;
 };
@@ -40,6 +49,7 @@ struct look {
 	/* RSA alone */
 	mpz_t n, e;
 	size_t bits;
+	bool shares;   /* a factor with the small or the published primes */
 	bool factored; /* what is left of the number's checks would only say the same again */
 };
 
@@ -52,6 +62,8 @@ void look_report(const struct look *l, enum check check, const char *fmt, ...) P
 
 /* In the order of checks.def.  false: the number is such that no more can be said of it. */
 bool check_rsa_form(struct look *l);
+/* Fills in l->shares; for an odd modulus above 1. */
+MUST_USE enum err_code check_rsa_common(struct look *l, struct err *e);
 void check_rsa_size(struct look *l);
 void check_rsa_exponent(struct look *l);
 void check_rsa_small_factor(struct look *l);
@@ -68,8 +80,13 @@ MUST_USE enum err_code check_edwards(struct look *l, struct err *e);    /* Ed255
 MUST_USE enum err_code check_montgomery(struct look *l, struct err *e); /* X25519, X448 */
 MUST_USE enum err_code check_ml_dsa(struct look *l, struct err *e);
 
-/* The product of all odd primes below `limit`. */
-void primes_product(mpz_t out, unsigned limit);
+void primes_start(struct primes *p);
+void primes_small(struct primes *p, unsigned limit);
+void primes_add(struct primes *p, size_t i, struct bytes prime); /* the i-th of many */
+void primes_ready(struct primes *p);
+void primes_end(struct primes *p);
+/* gcd of n and the product. */
+void primes_common(const struct primes *p, const mpz_t n, mpz_t g);
 
 /* NULL without memory. */
 struct roca *roca_new(void);
