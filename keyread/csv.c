@@ -120,6 +120,24 @@ static unsigned named_column(struct bytes line)
 	return NO_COLUMN;
 }
 
+/* Append the number; an odd first digit is an octet of its own. */
+static void decode(struct bytes hex, struct buf *out)
+{
+	uint8_t piece[256] = {0};
+	size_t n = 0;
+	size_t i = hex.len % 2;
+	if (i > 0)
+		piece[n++] = (uint8_t)digit(hex.p[0]);
+	for (; i < hex.len; i += 2) {
+		if (n == sizeof(piece)) {
+			buf_bytes(out, bytes_of(piece, n));
+			n = 0;
+		}
+		piece[n++] = (uint8_t)(digit(hex.p[i]) << 4 | digit(hex.p[i + 1]));
+	}
+	buf_bytes(out, bytes_of(piece, n));
+}
+
 static enum err_code read_line(struct found *f, struct bytes line, unsigned column, struct err *e)
 {
 	struct bytes hex = digits_of(line, column);
@@ -131,15 +149,10 @@ static enum err_code read_line(struct found *f, struct bytes line, unsigned colu
 	if (hex.len > DIGITS_MAX)
 		return err_set(e, ERR_LIMIT, "csv-hex", "%zu digits; at most %u are read", hex.len,
 			DIGITS_MAX);
-	buf_reset(&f->spki);
 	struct buf *work = &f->work;
 	work->len = 0;
 	work->bad = false;
-	size_t i = 0;
-	if (hex.len % 2 != 0)
-		buf_u8(work, (uint8_t)digit(hex.p[i++]));
-	for (; i < hex.len; i += 2)
-		buf_u8(work, (uint8_t)(digit(hex.p[i]) << 4 | digit(hex.p[i + 1])));
+	decode(hex, work);
 	enum err_code rc = buf_end(work, e, "csv-hex");
 	if (rc == ERR_OK)
 		rc = pubkey_from_rsa(buf_view(work), BYTES_NONE, &f->spki, &k, e);

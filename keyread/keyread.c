@@ -51,6 +51,10 @@ static enum err_code read_stream(
 		return err_set(e, ERR_MALFORMED, f->at.file,
 			stream_need(s, 1) == 0 ? "it is empty"
 					       : "none of the formats that keys are kept in");
+	/* Editors put a byte order mark before text; it is none of the first line's. */
+	if (formats[format].text && stream_need(s, 3) >= 3 &&
+		memcmp(stream_window(s).p, "\xef\xbb\xbf", 3) == 0)
+		stream_skip(s, 3);
 	s->text = formats[format].text;
 	formats[format].read(f, s);
 	return f->stopped != ERR_OK ? f->stopped : s->failed;

@@ -481,6 +481,16 @@ def test_csv():
     tap.equal([key['modulus'] for key in found.keys], [small])
 
 
+def test_byte_order_mark():
+    "a byte order mark before text"
+    mark = b'\xef\xbb\xbf'
+    for data in (RSA_CERT, SSH['rsa'][1].encode(), (modulus(RSA) + '\n').encode(),
+                 json.dumps(jwk_of(RSA, 'k')).encode()):
+        found = read(mark + data)
+        tap.equal([(key['bits'], key['offset'], key['line']) for key in found.keys], [(2048, 3, 1)])
+        tap.equal(found.flaws, [])
+
+
 def test_csv_forced():
     "told so, any number is a modulus: 0, 1, even ones, an odd number of digits"
     found = read('0\n1\n3\n10\nabc\n', 'csv-hex')
