@@ -4,10 +4,12 @@
 #include "cli/file.h"
 #include "cli/out.h"
 #include "entropy/assess.h"
+#include "entropy/iid.h"
 
 static struct {
 	struct arg_number bits;
-	bool quick;
+	bool quick, iid;
+	struct arg_number seed, threads;
 } opt;
 
 static const struct arg args[] = {
@@ -15,6 +17,13 @@ static const struct arg args[] = {
 		"width of a sample, 1 to 8; else the least that holds all"},
 	{"quick", 0, ARG_FLAG, false, &opt.quick, NULL,
 		"only estimators of one pass: an upper bound, soon"},
+	{"iid", 0, ARG_FLAG, false, &opt.iid, NULL,
+		"test whether samples are independent and alike; if so, the most common value "
+		"counts"},
+	{"seed", 0, ARG_NUMBER, false, &opt.seed, "N",
+		"of the permutations of --iid; else 90: the same call gives the same answer"},
+	{"threads", 0, ARG_NUMBER, false, &opt.threads, "N",
+		"for --iid; else one for each processor"},
 	{.name = NULL},
 };
 
@@ -63,8 +72,60 @@ static void add_result(yyjson_mut_doc *doc, yyjson_mut_val *root, const struct s
 	yyjson_mut_obj_add_str(doc, root, "suggests", estimator_advice(a->limiting));
 }
 
+static void iid_progress(void *arg, unsigned round, unsigned rounds, unsigned decided)
+{
+	char what[96];
+
+	snprintf(what, sizeof(what),
+		"permutation tests: %u of %u statistics decided, at most %u rounds", decided,
+		IID_STATISTICS, rounds);
+	out_step(arg, what, round, rounds);
+}
+
+static void add_chi_square(
+	yyjson_mut_doc *doc, yyjson_mut_val *list, const char *name, const struct iid_chi_square *x)
+{
+	yyjson_mut_val *o = yyjson_mut_arr_add_obj(doc, list);
+
+	yyjson_mut_obj_add_str(doc, o, "test", name);
+	yyjson_mut_obj_add_bool(doc, o, "pass", x->pass);
+	yyjson_mut_obj_add_real(doc, o, "score", x->score);
+	yyjson_mut_obj_add_uint(doc, o, "freedom", x->freedom);
+	yyjson_mut_obj_add_real(doc, o, "p", x->p);
+}
+
+static void add_iid(yyjson_mut_doc *doc, yyjson_mut_val *root, const struct iid_result *r)
+{
+	yyjson_mut_val *list = yyjson_mut_obj_add_arr(doc, root, "iid_tests"), *o;
+
+	add_chi_square(doc, list, "chi-square independence", &r->independence);
+	add_chi_square(doc, list, "chi-square goodness of fit", &r->fit);
+	o = yyjson_mut_arr_add_obj(doc, list);
+	yyjson_mut_obj_add_str(doc, o, "test", "longest repeated substring");
+	yyjson_mut_obj_add_bool(doc, o, "pass", r->repeat_pass);
+	yyjson_mut_obj_add_uint(doc, o, "score", r->longest_repeat);
+	yyjson_mut_obj_add_null(doc, o, "freedom");
+	yyjson_mut_obj_add_real(doc, o, "p", r->repeat_p);
+	list = yyjson_mut_obj_add_arr(doc, root, "permutations");
+	for (unsigned i = 0; i < IID_STATISTICS; i++) {
+		const struct iid_permuted *x = &r->statistic[i];
+		o = yyjson_mut_arr_add_obj(doc, list);
+		yyjson_mut_obj_add_str(
+			doc, o, "statistic", iid_statistic_name((enum iid_statistic)i));
+		yyjson_mut_obj_add_bool(doc, o, "pass", x->pass);
+		yyjson_mut_obj_add_uint(doc, o, "above", x->above);
+		yyjson_mut_obj_add_uint(doc, o, "equal", x->equal);
+		yyjson_mut_obj_add_uint(doc, o, "below", x->below);
+		yyjson_mut_obj_add_str(
+			doc, o, "tells", iid_statistic_meaning((enum iid_statistic)i));
+	}
+	yyjson_mut_obj_add_uint(doc, root, "rounds", r->rounds);
+	yyjson_mut_obj_add_uint(doc, root, "seed", opt.seed.set ? opt.seed.v : IID_SEED_DEFAULT);
+	yyjson_mut_obj_add_bool(doc, root, "iid", r->pass);
+}
+
 static enum err_code report(const struct cli *c, const char *path, const struct samples *s,
-	const struct assessment *a, struct err *e)
+	const struct assessment *a, const struct iid_result *iid, struct err *e)
 {
 	yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *root = yyjson_mut_obj(doc);
@@ -75,6 +136,8 @@ static enum err_code report(const struct cli *c, const char *path, const struct 
 	yyjson_mut_obj_add_uint(doc, root, "samples", s->n);
 	yyjson_mut_obj_add_uint(doc, root, "bits", s->bits);
 	yyjson_mut_obj_add_uint(doc, root, "alphabet", s->alphabet);
+	if (iid != NULL)
+		add_iid(doc, root, iid);
 	add_estimators(doc, root, a);
 	add_result(doc, root, s, a);
 	rc = out_doc(c, doc, e);
@@ -86,13 +149,39 @@ static enum err_code report(const struct cli *c, const char *path, const struct 
 	return rc;
 }
 
-static enum err_code assess_file(struct cli *c, const char *path, struct err *e)
+/* A source that is not IID is estimated by all ten all the same; then the call says no. */
+static enum err_code assess_samples(
+	struct cli *c, const char *path, const struct samples *s, struct err *e)
 {
 	struct assess_options o = {
 		.depth = opt.quick ? ASSESS_QUICK : ASSESS_FULL, .progress = progress, .arg = c};
+	struct iid_options permute = {.seed = opt.seed.set ? opt.seed.v : IID_SEED_DEFAULT,
+		.threads = (unsigned)opt.threads.v,
+		.progress = iid_progress,
+		.arg = c};
+	struct iid_result iid = {.pass = true};
+	bool test = opt.iid && s->alphabet > 1;
+	struct assessment a;
+	enum err_code rc = ERR_OK;
+
+	if (test)
+		rc = iid_test(s, &permute, &iid, e);
+	if (rc == ERR_OK && test && iid.pass)
+		o.depth = ASSESS_IID;
+	if (rc == ERR_OK)
+		rc = assess(s, &o, &a, e);
+	out_progress_end(c);
+	if (rc == ERR_OK)
+		rc = report(c, path, s, &a, test ? &iid : NULL, e);
+	if (rc == ERR_OK && !iid.pass)
+		rc = err_set(e, ERR_NOT_IID, path, "the estimate of all estimators stands instead");
+	return rc;
+}
+
+static enum err_code assess_file(struct cli *c, const char *path, struct err *e)
+{
 	struct buf file = buf_new(SAMPLES_MAX);
 	struct samples s;
-	struct assessment a;
 	enum err_code rc = disk_read(path, SAMPLES_MAX, &file, e);
 
 	if (rc == ERR_OK)
@@ -100,10 +189,7 @@ static enum err_code assess_file(struct cli *c, const char *path, struct err *e)
 	buf_free(&file);
 	if (rc != ERR_OK)
 		return rc;
-	rc = assess(&s, &o, &a, e);
-	out_progress_end(c);
-	if (rc == ERR_OK)
-		rc = report(c, path, &s, &a, e);
+	rc = assess_samples(c, path, &s, e);
 	samples_free(&s);
 	return rc;
 }
@@ -114,6 +200,8 @@ static enum err_code run(struct cli *c, const struct arg_operands *o, struct err
 
 	if (opt.bits.set && (opt.bits.v < 1 || opt.bits.v > SAMPLES_BITS_MAX))
 		return err_set(e, ERR_USAGE, "--bits", "a sample has 1 to 8 bits");
+	if (opt.threads.v > IID_THREADS_MAX)
+		return err_set(e, ERR_USAGE, "--threads", "at most %d", IID_THREADS_MAX);
 	for (size_t i = 0; i < o->n; i++) {
 		struct err here = {0};
 		enum err_code one = assess_file(c, o->v[i], &here);
