@@ -1,7 +1,7 @@
 /* medseal entropy assess: how much min-entropy samples of a noise source have (SP 800-90B). */
 #include <string.h>
 
-#include "cli/file.h"
+#include "cli/entropy.h"
 #include "cli/out.h"
 #include "entropy/assess.h"
 #include "entropy/iid.h"
@@ -10,6 +10,8 @@ static struct {
 	struct arg_number bits;
 	bool quick, iid;
 	struct arg_number seed, threads;
+	const char *restart;
+	struct entropy_conditioning conditioning;
 } opt;
 
 static const struct arg args[] = {
@@ -24,6 +26,17 @@ static const struct arg args[] = {
 		"of the permutations of --iid; else 90: the same call gives the same answer"},
 	{"threads", 0, ARG_NUMBER, false, &opt.threads, "N",
 		"for --iid; else one for each processor"},
+	{"restart", 0, ARG_TEXT, false, &opt.restart, "FILE",
+		"1,000 samples after each of 1,000 restarts, one after the other: test them"},
+	{"conditioning", 0, ARG_TEXT, false, &opt.conditioning.kind, "KIND",
+		"vetted or unvetted: what comes out of a conditioning component"},
+	{"n-in", 0, ARG_NUMBER, false, &opt.conditioning.n_in, "BITS", "that go into it"},
+	{"n-out", 0, ARG_NUMBER, false, &opt.conditioning.n_out, "BITS", "that come out"},
+	{"nw", 0, ARG_NUMBER, false, &opt.conditioning.nw, "BITS", "of its narrowest place"},
+	{"h-in", 0, ARG_TEXT, false, &opt.conditioning.h_in, "H",
+		"bits of entropy in --n-in; else as the samples have"},
+	{"conditioned", 0, ARG_TEXT, false, &opt.conditioning.conditioned, "FILE",
+		"output of an unvetted component"},
 	{.name = NULL},
 };
 
@@ -125,11 +138,14 @@ static void add_iid(yyjson_mut_doc *doc, yyjson_mut_val *root, const struct iid_
 }
 
 static enum err_code report(const struct cli *c, const char *path, const struct samples *s,
-	const struct assessment *a, const struct iid_result *iid, struct err *e)
+	const struct assessment *a, const struct iid_result *iid, enum assess_depth depth,
+	struct err *e)
 {
 	yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *root = yyjson_mut_obj(doc);
-	enum err_code rc;
+	double h = a->min_entropy;
+	bool failed = false;
+	enum err_code rc = ERR_OK;
 
 	yyjson_mut_doc_set_root(doc, root);
 	yyjson_mut_obj_add_str(doc, root, "file", path);
@@ -140,7 +156,19 @@ static enum err_code report(const struct cli *c, const char *path, const struct 
 		add_iid(doc, root, iid);
 	add_estimators(doc, root, a);
 	add_result(doc, root, s, a);
+	if (opt.restart != NULL)
+		rc = entropy_restart(
+			doc, root, opt.restart, (unsigned)opt.bits.v, depth, &h, &failed, e);
+	if (rc == ERR_OK && opt.conditioning.kind != NULL && !failed)
+		rc = entropy_condition(doc, root, &opt.conditioning, h, s->bits, e);
+	if (rc != ERR_OK) {
+		yyjson_mut_doc_free(doc);
+		return rc;
+	}
 	rc = out_doc(c, doc, e);
+	if (rc == ERR_OK && failed)
+		return err_set(e, ERR_RESTART, opt.restart,
+			"no entropy may be claimed (SP 800-90B, section 3.1.4)");
 	if (rc == ERR_OK && s->n < SAMPLES_WANTED)
 		out_note(c,
 			"SP 800-90B wants %d samples; fewer give a lower and less certain "
@@ -172,7 +200,7 @@ static enum err_code assess_samples(
 		rc = assess(s, &o, &a, e);
 	out_progress_end(c);
 	if (rc == ERR_OK)
-		rc = report(c, path, s, &a, test ? &iid : NULL, e);
+		rc = report(c, path, s, &a, test ? &iid : NULL, o.depth, e);
 	if (rc == ERR_OK && !iid.pass)
 		rc = err_set(e, ERR_NOT_IID, path, "the estimate of all estimators stands instead");
 	return rc;
@@ -180,13 +208,9 @@ static enum err_code assess_samples(
 
 static enum err_code assess_file(struct cli *c, const char *path, struct err *e)
 {
-	struct buf file = buf_new(SAMPLES_MAX);
 	struct samples s;
-	enum err_code rc = disk_read(path, SAMPLES_MAX, &file, e);
+	enum err_code rc = entropy_read(path, (unsigned)opt.bits.v, &s, e);
 
-	if (rc == ERR_OK)
-		rc = samples_take(buf_view(&file), (unsigned)opt.bits.v, path, &s, e);
-	buf_free(&file);
 	if (rc != ERR_OK)
 		return rc;
 	rc = assess_samples(c, path, &s, e);
@@ -202,6 +226,13 @@ static enum err_code run(struct cli *c, const struct arg_operands *o, struct err
 		return err_set(e, ERR_USAGE, "--bits", "a sample has 1 to 8 bits");
 	if (opt.threads.v > IID_THREADS_MAX)
 		return err_set(e, ERR_USAGE, "--threads", "at most %d", IID_THREADS_MAX);
+	if (opt.restart != NULL && opt.quick)
+		return err_set(e, ERR_USAGE, "--restart", "it goes with a full assessment");
+	if (opt.conditioning.kind == NULL &&
+		(opt.conditioning.n_in.set || opt.conditioning.n_out.set ||
+			opt.conditioning.nw.set || opt.conditioning.h_in != NULL ||
+			opt.conditioning.conditioned != NULL))
+		return err_set(e, ERR_USAGE, "--conditioning", "which kind: vetted or unvetted?");
 	for (size_t i = 0; i < o->n; i++) {
 		struct err here = {0};
 		enum err_code one = assess_file(c, o->v[i], &here);
