@@ -163,13 +163,15 @@ enum err_code lists_open(const char *dir, struct lists **out, struct err *e)
 /* The source of the entry with this hash, or NULL. */
 static const char *search(const struct list *l, const uint8_t *hash)
 {
-	size_t step = l->hash_size + LIST_SOURCE_SIZE;
+	size_t step = list_step(l);
 	size_t low = 0, high = (size_t)l->about.count;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 		const uint8_t *at = l->entries.p + mid * step;
 		int cmp = memcmp(hash, at, l->hash_size);
+		if (cmp == 0 && l->sources_n == 1)
+			return l->sources[0];
 		if (cmp == 0)
 			return l->sources[at[l->hash_size] << 8 | at[l->hash_size + 1]];
 		if (cmp > 0)

@@ -6,7 +6,7 @@
 
 #define LIST_MAGIC "MEDSEALK"
 #define LIST_MAGIC_SIZE 8
-/* Behind each hash: the number of its source. */
+/* Behind each hash: the number of its source, where there is more than one. */
 #define LIST_SOURCE_SIZE 2
 
 /* One list in memory. */
@@ -27,6 +27,8 @@ struct list {
  */
 MUST_USE enum err_code list_parse(
 	struct bytes file, const char *path, struct list *out, struct err *e);
+/* Octets of an entry of a list of hashes. */
+size_t list_step(const struct list *l);
 /* The next entry of a list of primes. */
 struct bytes list_next_prime(struct reader *r, unsigned *source);
 void list_clear(struct list *l);

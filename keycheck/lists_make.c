@@ -144,7 +144,8 @@ static void write_entry(const struct list_maker *m, const struct entry *x, struc
 		buf_bytes(out, bytes_of(x->p, x->len));
 	} else {
 		buf_bytes(out, bytes_of(x->p, x->len));
-		buf_u16be(out, (uint16_t)x->source);
+		if (m->sources_n > 1)
+			buf_u16be(out, (uint16_t)x->source);
 	}
 }
 

@@ -88,9 +88,14 @@ static enum err_code read_head(struct reader *r, const char *path, struct list *
 	return read_sources(r, path, l, e);
 }
 
+size_t list_step(const struct list *l)
+{
+	return l->hash_size + (l->sources_n > 1 ? LIST_SOURCE_SIZE : 0);
+}
+
 static enum err_code check_hashes(const struct list *l, const char *path, struct err *e)
 {
-	size_t step = l->hash_size + LIST_SOURCE_SIZE;
+	size_t step = list_step(l);
 	struct reader r = reader_of(l->entries);
 	const uint8_t *last = NULL;
 
@@ -100,7 +105,7 @@ static enum err_code check_hashes(const struct list *l, const char *path, struct
 			(unsigned long long)l->about.count);
 	while (reader_left(&r) > 0) {
 		const uint8_t *hash = read_bytes(&r, l->hash_size).p;
-		if (read_u16be(&r) >= l->sources_n ||
+		if ((l->sources_n > 1 && read_u16be(&r) >= l->sources_n) ||
 			(last != NULL && memcmp(last, hash, l->hash_size) >= 0))
 			return err_set(e, ERR_MALFORMED, path,
 				"the entry before octet %zu of the entries", r.pos);
