@@ -62,6 +62,8 @@ const struct command *const commands[] = {
 	&command_log_export,
 	&command_log_verify,
 	&command_entropy_assess,
+	&command_keys_lists,
+	&command_keys_import,
 	NULL,
 };
 

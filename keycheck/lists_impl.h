@@ -29,6 +29,8 @@ MUST_USE enum err_code list_parse(
 	struct bytes file, const char *path, struct list *out, struct err *e);
 /* Octets of an entry of a list of hashes. */
 size_t list_step(const struct list *l);
+/* May a list of that kind, for that check, have hashes of that many octets (0: primes)? */
+bool list_fits(enum list_kind kind, enum check check, unsigned hash_size);
 /* The next entry of a list of primes. */
 struct bytes list_next_prime(struct reader *r, unsigned *source);
 void list_clear(struct list *l);

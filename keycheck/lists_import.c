@@ -84,7 +84,7 @@ static enum err_code at_line(enum err_code rc, uint64_t number, struct err *e)
 static enum err_code take_line(struct import *im, struct bytes line, uint64_t number, struct err *e)
 {
 	uint8_t octets[LIST_PRIME_MAX];
-	size_t size;
+	size_t size = 0;
 	bool primes = im->o->about.check == CHECK_KNOWN_PRIME;
 	enum err_code rc = hex_line(line, primes, number, octets, &size, e);
 
@@ -118,17 +118,20 @@ static enum err_code import_text(struct import *im, struct bytes file, struct er
 
 /* ---- badkeys ---- */
 
-/* Whole records in rising order.  No text is that, and the order is what makes their search work.
- */
+/* Whole records in rising order, as their search needs it, and no text. */
 static bool is_badkeys(struct bytes file)
 {
+	bool text = true;
+
 	if (file.len < BADKEYS_RECORD || file.len % BADKEYS_RECORD != 0)
 		return false;
-	for (size_t at = BADKEYS_RECORD; at < file.len; at += BADKEYS_RECORD) {
-		if (memcmp(file.p + at - BADKEYS_RECORD, file.p + at, BADKEYS_HASH) >= 0)
+	for (size_t at = 0; at < file.len; at += BADKEYS_RECORD) {
+		if (at > 0 && memcmp(file.p + at - BADKEYS_RECORD, file.p + at, BADKEYS_HASH) >= 0)
 			return false;
+		for (size_t i = 0; i < BADKEYS_RECORD; i++)
+			text = text && file.p[at + i] < 0x80;
 	}
-	return memchr(file.p, '\n', file.len) == NULL || file.len > BADKEYS_RECORD;
+	return !text;
 }
 
 static enum err_code import_badkeys(struct import *im, struct bytes file, struct err *e)

@@ -30,14 +30,17 @@ enum err_code list_maker_new(
 	if (strlen(about->source) > LIST_TEXT_MAX || strlen(about->date) > LIST_TEXT_MAX ||
 		strlen(about->licence) > LIST_TEXT_MAX)
 		return err_set(e, ERR_LIMIT, "key list", "a text above %d octets", LIST_TEXT_MAX);
-	if (about->kind != LIST_PRIMES && (hash_size < LIST_HASH_MIN || hash_size > SHA256_SIZE))
-		return err_set(e, ERR_USAGE, "key list", "hashes of %u octets", hash_size);
+	if (about->kind == LIST_PRIMES)
+		hash_size = 0;
+	if (!list_fits(about->kind, about->check, hash_size))
+		return err_set(e, ERR_USAGE, "key list",
+			"hashes of %u octets do not fit such a list", hash_size);
 	struct list_maker *m = calloc(1, sizeof(*m));
 	if (m == NULL)
 		return err_set(e, ERR_NO_MEMORY, "key list", NULL);
 	m->kind = about->kind;
 	m->check = about->check;
-	m->hash_size = about->kind == LIST_PRIMES ? 0 : hash_size;
+	m->hash_size = hash_size;
 	m->source = mem_strdup(about->source);
 	m->date = mem_strdup(about->date);
 	m->licence = mem_strdup(about->licence);

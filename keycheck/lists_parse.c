@@ -30,7 +30,7 @@ static bool check_from_name(const char *name, enum check *out)
 	return false;
 }
 
-static bool fits(enum list_kind kind, enum check check, unsigned hash_size)
+bool list_fits(enum list_kind kind, enum check check, unsigned hash_size)
 {
 	if (kind == LIST_PRIMES)
 		return check == CHECK_KNOWN_PRIME && hash_size == 0;
@@ -82,7 +82,7 @@ static enum err_code read_head(struct reader *r, const char *path, struct list *
 		return err_set(e, ERR_NO_MEMORY, path, NULL);
 	l->about.kind = (enum list_kind)kind;
 	if (r->bad || kind > LIST_PRIMES || !known ||
-		!fits(l->about.kind, l->about.check, l->hash_size))
+		!list_fits(l->about.kind, l->about.check, l->hash_size))
 		return err_set(e, ERR_MALFORMED, path, "kind %u with hashes of %u octets", kind,
 			l->hash_size);
 	return read_sources(r, path, l, e);
