@@ -33,6 +33,8 @@ struct authority_policy {
 	uint64_t image_max;          /* bytes */
 };
 
+struct keydoor;
+
 struct authority {
 	struct store *store;
 	struct audit_state audit;
@@ -49,6 +51,7 @@ struct authority {
 	struct bytes issuing_der;
 	struct bytes code_signing_der;
 	struct bytes root_crl;    /* BYTES_NONE: the root has revoked nobody yet */
+	struct keydoor *keys;     /* compares keys (authority/keydoor.h); NULL: nobody does */
 	struct audit_state undo;  /* as act_begin found it */
 	int64_t issuing_ends;     /* notAfter of the issuing CA; 0 until authority_issuing_ends */
 };

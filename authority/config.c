@@ -7,7 +7,8 @@
 #define DAY ((int64_t)86400)
 #define MIB ((uint64_t)1 << 20)
 
-enum kind { K_TEXT, K_NAMES, K_COUNT, K_DURATION, K_SECONDS, K_SIZE, K_LOG_FORMAT, K_LOG_LEVEL };
+enum kind { K_TEXT, K_NAMES, K_COUNT, K_DURATION, K_SECONDS, K_SIZE, K_LOG_FORMAT, K_LOG_LEVEL,
+	K_KEY_POLICY, K_LARGE_COUNT };
 
 struct setting {
 	const char *key;
@@ -54,6 +55,15 @@ static const struct setting settings[] = {
 		"How many people beside the proposer must approve a release: 2 to 8."),
 	NUMBER("release.image_max", K_SIZE, image_max, 1024, 4096 * MIB,
 		"The largest firmware image: 1KiB to 4096MiB."),
+	{"keys.policy", K_KEY_POLICY, offsetof(struct config, key_policy), 0, 0, 0,
+		"What follows when a device's key is weak or shares a prime: refuse, quarantine or alarm.\n"
+		"# refuse: no certificate; quarantine: nor for another key of that device, until\n"
+		"# 'medseal device release'; alarm: a certificate all the same, and an entry in the logs."},
+	NUMBER("keys.inline_max", K_LARGE_COUNT, keys_inline_max, 1, 100000000,
+		"Up to so many RSA keys a new one is compared with all while its device waits; with more\n"
+		"# the device is told to come back (202) and all such keys are compared together."),
+	TEXT("keys.lists", key_lists, 0,
+		"Folder of the lists of keys known to be bad. Empty: the one that came with the program."),
 	NUMBER("connections.max", K_COUNT, connections_max, 16, 1000000,
 		"Connections of one worker. When there are more, the oldest idle or unfinished one is closed."),
 	NUMBER("connections.idle_timeout", K_SECONDS, idle_timeout, 1, 86400,
@@ -71,6 +81,8 @@ static const char *const log_levels[] = {
 	[LOG_WARN] = "warn",
 	[LOG_ERROR] = "error",
 };
+static const char *const key_policies[] = {
+	[DOOR_REFUSE] = "refuse", [DOOR_QUARANTINE] = "quarantine", [DOOR_ALARM] = "alarm"};
 
 void config_default(struct config *c)
 {
@@ -87,6 +99,8 @@ void config_default(struct config *c)
 		.ticket_lifetime_max = 30 * DAY,
 		.approvals = 2,
 		.image_max = 256 * MIB,
+		.key_policy = DOOR_REFUSE,
+		.keys_inline_max = DOOR_INLINE_MAX,
 		.connections_max = 4096,
 		.idle_timeout = 60,
 		.request_timeout = 30,
@@ -151,8 +165,9 @@ static void number_print(uint64_t v, const struct unit *units, size_t n, struct 
 
 static void units_of(enum kind k, const struct unit **units, size_t *n)
 {
-	*units = k == K_COUNT ? no_units : k == K_SIZE ? size_units : duration_units;
-	*n = k == K_COUNT ? 1 : k == K_SIZE ? 3 : 4;
+	bool count = k == K_COUNT || k == K_LARGE_COUNT;
+	*units = count ? no_units : k == K_SIZE ? size_units : duration_units;
+	*n = count ? 1 : k == K_SIZE ? 3 : 4;
 }
 
 static enum err_code number_set(const struct setting *s, const char *value, void *field,
@@ -163,13 +178,14 @@ static enum err_code number_set(const struct setting *s, const char *value, void
 	const struct unit *units;
 	units_of(s->kind, &units, &n);
 	if (!number_parse(value, units, n, &v))
-		return refuse(p, ERR_CONFIG_VALUE, s->kind == K_COUNT ? "it must be a number" :
+		return refuse(p, ERR_CONFIG_VALUE, n == 1 ? "it must be a number" :
 			s->kind == K_SIZE ? "it must be a number with B, KiB or MiB" :
 			"it must be a number with d, h, m or s");
 	if (v < s->min || v > s->max)
 		return refuse(p, ERR_CONFIG_VALUE, "it is out of range; see the comment above it");
 	switch (s->kind) {
 	case K_SIZE:
+	case K_LARGE_COUNT:
 		*(uint64_t *)field = v;
 		break;
 	case K_DURATION:
@@ -276,6 +292,11 @@ static enum err_code setting_set(const struct setting *s, const char *value, str
 		if (!choice_parse(value, log_levels, LOG_ERROR + 1, &choice))
 			return refuse(p, ERR_CONFIG_VALUE, "it must be debug, info, warn or error");
 		c->log_level = (enum log_level)choice;
+		return ERR_OK;
+	case K_KEY_POLICY:
+		if (!choice_parse(value, key_policies, DOOR_ALARM + 1, &choice))
+			return refuse(p, ERR_CONFIG_VALUE, "it must be refuse, quarantine or alarm");
+		c->key_policy = (enum door_policy)choice;
 		return ERR_OK;
 	default:
 		return number_set(s, value, (char *)c + s->at, p);
@@ -390,9 +411,12 @@ static void value_print(const struct setting *s, const struct config *c, struct 
 	case K_LOG_LEVEL:
 		buf_str(out, log_levels[c->log_level]);
 		return;
+	case K_KEY_POLICY:
+		buf_str(out, key_policies[c->key_policy]);
+		return;
 	default:
 		units_of(s->kind, &units, &n);
-		number_print(s->kind == K_SIZE ? *(const uint64_t *)field :
+		number_print(s->kind == K_SIZE || s->kind == K_LARGE_COUNT ? *(const uint64_t *)field :
 			s->kind == K_DURATION ? (uint64_t)*(const int64_t *)field :
 			*(const unsigned *)field, units, n, out);
 	}

@@ -4,7 +4,9 @@
  *  2. by exactly one of: a ticket of that serial, unused and in time; an IDevID of the manufacturer
  *     registered for that serial; a current certificate of this realm for that serial;
  *  3. a key serves one device;
- *  4. what was revoked or replaced while the signer worked is refused at the commit.
+ *  4. what was revoked or replaced while the signer worked is refused at the commit;
+ *  5. a key that is weak or shares a prime is not certified, unless the policy says alarm
+ *     (test_keydoor.c).
  *
  *   certificate:  ISSUED --first use--> USED --first use of a later one--> REPLACED
  *                    \_______________________\______ device revoked ______> REVOKED
@@ -16,6 +18,7 @@
 
 #include "authority/certs.h"
 #include "authority/device.h"
+#include "authority/keydoor.h"
 #include "crypto/random.h"
 #include "x509/name.h"
 #include "x509/profile.h"
@@ -206,6 +209,9 @@ enum err_code enrol_decide(struct authority *a, const struct enrol_request *r,
 		rc = end_decide(a, &g, e);
 	if (rc == ERR_OK)
 		rc = random_bytes(g.serial, sizeof(g.serial), e);
+	/* Last: it is dear, and it writes about keys of those who may enrol. */
+	if (rc == ERR_OK)
+		rc = keydoor_judge(a, &g, e);
 	if (rc == ERR_OK)
 		*out = g;
 	return rc;

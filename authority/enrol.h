@@ -1,6 +1,7 @@
 /*
  * Enrolment: who may have a certificate (RFC 7030 §3.2.3, §4.2; IEEE 802.1AR).  In two halves, so
- * that a keeper asks the signer for many certificates at once: decide (reads only), and commit.
+ * that a keeper asks the signer for many certificates at once: decide (reads only, but an entry of the
+ * log about a bad key), and commit.
  */
 #ifndef AUTHORITY_ENROL_H
 #define AUTHORITY_ENROL_H
@@ -46,6 +47,7 @@ struct enrol_grant {
 	uint8_t ticket_hash[SHA256_SIZE];
 	bool renewal;
 	uint8_t renewed[SHA256_SIZE]; /* fingerprint of the certificate that asked, if one did */
+	struct err alarm; /* ERR_OK, or what is known against the key although it is certified */
 };
 
 /* Serial of the device this request is about, without deciding: a keeper puts no two requests of

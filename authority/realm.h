@@ -7,6 +7,7 @@
  *     keys/NAME.pem       encrypted PKCS#8, 0600: issuing, code-signing, log, tls
  *     certs/NAME.pem      root, issuing, code-signing, tls; certs/log.vkey; certs/root.crl
  *     images/SHA256       proposed images
+ *     keys-seen/          RSA keys that were seen (docs/spec/key-buckets.md)
  *
  * The root's key and the operators' keys are not here: `medseal init` puts them in folders of
  * their own, to be carried away.
@@ -18,6 +19,7 @@
 
 #include "authority/authority.h"
 #include "base/log.h"
+#include "keycheck/door.h"
 
 #define CONFIG_FILE "medseal.conf"
 #define CONFIG_FILE_MAX 65536
@@ -42,6 +44,9 @@ struct config {
 	int64_t crl_lifetime;
 	unsigned approvals;         /* at least 2 */
 	uint64_t image_max;         /* bytes */
+	enum door_policy key_policy;
+	uint64_t keys_inline_max;
+	char key_lists[CONFIG_ADDRESS_MAX]; /* folder; "": the one that came with the program */
 	unsigned connections_max;   /* a worker's; the oldest idle or unfinished one makes room */
 	unsigned idle_timeout;      /* seconds a connection may wait between requests */
 	unsigned request_timeout;   /* seconds from a request's (or handshake's) first byte to its last */

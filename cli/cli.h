@@ -30,7 +30,7 @@ extern const struct command *const commands[];
 
 extern const struct command command_init, command_status;
 extern const struct command command_device_add, command_device_list, command_device_show,
-	command_device_ticket, command_device_revoke;
+	command_device_ticket, command_device_release, command_device_revoke;
 extern const struct command command_manufacturer_add, command_manufacturer_list;
 extern const struct command command_operator_list, command_operator_add, command_operator_revoke,
 	command_operator_crl;

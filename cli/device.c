@@ -168,6 +168,29 @@ const struct command command_device_ticket = {
 	.run = run_ticket,
 };
 
+/* ---- release ---- */
+
+static enum err_code run_release(struct cli *c, const struct arg_operands *o, struct err *e)
+{
+	struct buf path = buf_new(PATH_SIZE);
+	enum err_code rc = client_path("/v1/devices/", o->v[0], "/release", &path, e);
+
+	if (rc == ERR_OK)
+		rc = call_print(c, buf_cstr(&path), bytes_str("{}"), e);
+	buf_free(&path);
+	return rc;
+}
+
+const struct command command_device_release = {
+	.words = "device release",
+	.operands = "SERIAL",
+	.min = 1,
+	.max = 1,
+	.summary = "Let a device enrol again that was set aside because of a bad key",
+	.online = true,
+	.run = run_release,
+};
+
 /* ---- revoke ---- */
 
 static const struct arg revoke_args[] = {

@@ -43,6 +43,7 @@ const struct command *const commands[] = {
 	&command_device_list,
 	&command_device_show,
 	&command_device_ticket,
+	&command_device_release,
 	&command_device_revoke,
 	&command_manufacturer_add,
 	&command_manufacturer_list,

@@ -8,6 +8,7 @@
 
 #include "authority/device.h"
 #include "authority/image.h"
+#include "authority/keydoor.h"
 #include "authority/revoke.h"
 #include "base/mem.h"
 #include "protocol/api_ops.h"
@@ -49,6 +50,15 @@ static enum err_code op_device_revoke(struct op *o, struct api_result *out, stru
 {
 	struct device d;
 	enum err_code rc = revoke_device(o->a, o->actor, o->c->a, o->c->b, &d, e);
+	return rc == ERR_OK ? device_result(&d, 200, out, e) : rc;
+}
+
+static enum err_code op_device_release(struct op *o, struct api_result *out, struct err *e)
+{
+	struct device d;
+	enum err_code rc = store_device_get(o->a->store, o->c->a, &d, e);
+	if (rc == ERR_OK)
+		rc = keydoor_release(o->a, o->actor, d.serial, e);
 	return rc == ERR_OK ? device_result(&d, 200, out, e) : rc;
 }
 
@@ -232,6 +242,7 @@ static const op_function ops[API_OP_COUNT] = {
 	[API_DEVICE_SHOW] = op_device_show,
 	[API_DEVICE_TICKET] = op_device_ticket,
 	[API_DEVICE_REVOKE] = op_device_revoke,
+	[API_DEVICE_RELEASE] = op_device_release,
 	[API_MANUFACTURER_LIST] = op_manufacturer_list,
 	[API_MANUFACTURER_ADD] = op_manufacturer_add,
 	[API_OPERATOR_LIST] = op_operator_list,

@@ -18,6 +18,7 @@ enum api_op {
 	API_DEVICE_SHOW,   /* a: serial */
 	API_DEVICE_TICKET, /* a: serial, n: lifetime in seconds, 0 default */
 	API_DEVICE_REVOKE, /* a: serial, b: reason */
+	API_DEVICE_RELEASE, /* a: serial */
 	API_MANUFACTURER_LIST,
 	API_MANUFACTURER_ADD, /* a: name, body: certificate DER */
 	API_OPERATOR_LIST,

@@ -23,6 +23,7 @@ static const struct route {
 	{"POST", "/v1/devices", API_DEVICE_ADD, BODY_DEVICE, QUERY_NONE},
 	{"GET", "/v1/devices/*", API_DEVICE_SHOW, BODY_NONE, QUERY_NONE},
 	{"POST", "/v1/devices/*/ticket", API_DEVICE_TICKET, BODY_LIFETIME, QUERY_NONE},
+	{"POST", "/v1/devices/*/release", API_DEVICE_RELEASE, BODY_EMPTY, QUERY_NONE},
 	{"POST", "/v1/devices/*/revoke", API_DEVICE_REVOKE, BODY_REASON, QUERY_NONE},
 	{"GET", "/v1/manufacturers", API_MANUFACTURER_LIST, BODY_NONE, QUERY_NONE},
 	{"POST", "/v1/manufacturers", API_MANUFACTURER_ADD, BODY_MANUFACTURER, QUERY_NONE},

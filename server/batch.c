@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "authority/keydoor.h"
 #include "base/log.h"
 #include "server/keeper.h"
 
@@ -105,6 +106,23 @@ static void refuse_all(struct job **jobs, size_t n, const struct err *e)
 	}
 }
 
+/* The door learns which keys have certificates by now.  What it cannot write down it is given again
+ * at the next start. */
+static void tell_door(struct keeper *k, struct job **jobs, size_t n, bool committed)
+{
+	struct err e;
+	for (size_t i = 0; i < n && committed; i++) {
+		if (jobs[i]->m.type != MSG_ENROL || jobs[i]->rc != ERR_OK)
+			continue;
+		if (jobs[i]->grant.alarm.code != ERR_OK)
+			log_err(LOG_ERROR, "key.alarm", &jobs[i]->grant.alarm);
+		if (keydoor_add(&k->a, &jobs[i]->grant, &e) != ERR_OK)
+			log_err(LOG_ERROR, "keeper.keys-not-written", &e);
+	}
+	if (keydoor_settle(&k->a, committed, &e) != ERR_OK)
+		log_err(LOG_ERROR, "keeper.keys-not-written", &e);
+}
+
 /* A transaction of its own for these jobs; their answers leave after its end. */
 static void run_group(struct keeper *k, struct job **jobs, size_t n)
 {
@@ -123,6 +141,7 @@ static void run_group(struct keeper *k, struct job **jobs, size_t n)
 		if (rc != ERR_OK)
 			store_rollback(k->a.store);
 	}
+	tell_door(k, jobs, n, rc == ERR_OK);
 	if (rc != ERR_OK) {
 		authority_reset(&k->a, &mark);
 		log_err(LOG_ERROR, "keeper.transaction-failed", &e);

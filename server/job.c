@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "authority/keydoor.h"
 #include "base/mem.h"
 #include "server/keeper.h"
 #include "server/wire.h"
@@ -129,21 +130,23 @@ void job_perform(struct keeper *k, struct job *j)
 }
 
 /* Seconds after which trying again may help; 0: it will not. */
-static unsigned retry_after(enum err_code rc)
+static unsigned retry_after(const struct keeper *k, enum err_code rc)
 {
+	if (rc == ERR_KEY_PENDING)
+		return keydoor_patience(k->a.keys);
 	int http = err_http(rc);
 	return http == 503 || http == 507 ? RETRY_AFTER : 0;
 }
 
-static void answer_refused(struct job *j)
+static void answer_refused(const struct keeper *k, struct job *j)
 {
 	struct message out = wire_message(MSG_REFUSED, j->m.id);
-	wire_refusal_put(&j->err, retry_after(j->rc), &out);
+	wire_refusal_put(&j->err, retry_after(k, j->rc), &out);
 	seat_send(j->seat, &out);
 }
 
 /* Status, type and body; a body too large for a message travels as a descriptor. */
-static void answer_result(struct job *j, int status, const char *type, struct bytes body, int fd)
+static void answer_result(const struct keeper *k, struct job *j, int status, const char *type, struct bytes body, int fd)
 {
 	struct message out = wire_message(MSG_RESULT, j->m.id);
 	int made = -1;
@@ -151,7 +154,7 @@ static void answer_result(struct job *j, int status, const char *type, struct by
 	if (fd < 0 && body.len > MESSAGE_BODY_MAX) {
 		j->rc = memfd_make("body", body, &made, &j->err);
 		if (j->rc != ERR_OK) {
-			answer_refused(j);
+			answer_refused(k, j);
 			return;
 		}
 		fd = made;
@@ -168,21 +171,20 @@ static void answer_result(struct job *j, int status, const char *type, struct by
 
 void job_answer(struct keeper *k, struct job *j)
 {
-	(void)k;
 	if (!j->seat->used || j->seat->sitting != j->sitting)
 		return; /* whoever asked is gone */
 	if (j->rc != ERR_OK) {
-		answer_refused(j);
+		answer_refused(k, j);
 	} else if (j->m.type == MSG_ENROL) {
 		struct message out = wire_message(MSG_ENROLLED, j->m.id);
 		out.n = 1;
 		out.f[0].bytes = buf_view(&j->made);
 		seat_send(j->seat, &out);
 	} else if (j->m.type == MSG_CALL) {
-		answer_result(j, j->result.status, j->result.content_type,
+		answer_result(k, j, j->result.status, j->result.content_type,
 			buf_view(&j->result.body), j->result.fd);
 	} else {
-		answer_result(j, 200, j->m.type == MSG_CRL ? CRL_TYPE : JSON_TYPE,
+		answer_result(k, j, 200, j->m.type == MSG_CRL ? CRL_TYPE : JSON_TYPE,
 			buf_view(&j->made), -1);
 	}
 }

@@ -14,6 +14,7 @@
 
 #include "authority/image.h"
 #include "authority/journal.h"
+#include "authority/keydoor.h"
 #include "authority/revoke.h"
 #include "base/log.h"
 #include "server/files.h"
@@ -28,6 +29,8 @@
 #define CHECKPOINT_RETRY_MS 5000
 /* How often the age of the CRL is looked at. */
 #define CRL_LOOK_MS 60000
+/* How long the comparison of keys with all others may hold up everything else at a time. */
+#define SWEEP_MS 20
 /* At the stop, for answers that a worker has not read yet. */
 #define FLUSH_MS 2000
 /* At the stop, for what was asked before: workers stop first, so this is a bound for surprises. */
@@ -91,6 +94,36 @@ static enum err_code open_store(struct keeper *k, const char *dir, struct err *e
 	return rc;
 }
 
+static void note_damage(void *arg, const struct err *what)
+{
+	(void)arg;
+	log_err(LOG_WARN, "keeper.keys-damaged", what);
+}
+
+/* The lists that came with the program may not be installed: then it is said, and the rest is
+ * checked.  Lists that are named must be there. */
+static const char *lists_of(const struct config *c)
+{
+	if (c->key_lists[0] != '\0')
+		return c->key_lists;
+	if (access(lists_dir(), R_OK) == 0)
+		return lists_dir();
+	LOG(LOG_WARN, "keeper.no-key-lists", LOG_STR("folder", lists_dir()));
+	return "";
+}
+
+static enum err_code open_keys(struct keeper *k, const struct realm *r, struct err *e)
+{
+	char path[PATH_MAX];
+	struct keydoor_options o = {.policy = r->config.key_policy,
+		.inline_max = r->config.keys_inline_max, .lists = lists_of(&r->config),
+		.damage = note_damage};
+	enum err_code rc = realm_path(r->dir, "keys-seen", path, e);
+	if (rc == ERR_OK)
+		rc = keydoor_open(k->a.store, path, &o, &k->a.keys, e);
+	return rc;
+}
+
 enum err_code keeper_open(const struct realm *r, struct clock clock, struct keeper *k,
 	struct err *e)
 {
@@ -121,6 +154,8 @@ enum err_code keeper_open(const struct realm *r, struct clock clock, struct keep
 		rc = open_store(k, r->dir, e);
 	if (rc == ERR_OK)
 		rc = open_images(k, r->dir, e);
+	if (rc == ERR_OK)
+		rc = open_keys(k, r, e);
 	return rc;
 }
 
@@ -137,6 +172,7 @@ void keeper_close(struct keeper *k)
 		(void)close(k->trust_fd);
 	if (k->a.images_dir >= 0)
 		(void)close(k->a.images_dir);
+	keydoor_close(k->a.keys);
 	store_close(k->a.store);
 	channel_close(&k->parent);
 	channel_close(&k->signer);
@@ -146,6 +182,7 @@ void keeper_close(struct keeper *k)
 	buf_free(&k->root_crl);
 	buf_free(&k->tls_spki);
 	k->a.store = NULL;
+	k->a.keys = NULL;
 	k->trust_fd = -1;
 	k->a.images_dir = -1;
 }
@@ -300,7 +337,7 @@ static void gather(struct keeper *k, const struct polled *p)
 /* Milliseconds until something is to be done without being asked. */
 static int patience(const struct keeper *k)
 {
-	if (k->waiting_n > 0)
+	if (k->waiting_n > 0 || keydoor_busy(k->a.keys))
 		return 0;
 	int64_t now = clock_monotonic_ms();
 	int64_t due = k->crl_due < k->renew_due ? k->crl_due : k->renew_due;
@@ -342,6 +379,8 @@ static void do_timers(struct keeper *k)
 		log_err(LOG_WARN, "keeper.crl-failed", &e);
 	if (k->renew_due <= now && keeper_renew(k, &e) != ERR_OK)
 		log_err(LOG_WARN, "keeper.renew-failed", &e);
+	if (keydoor_busy(k->a.keys) && keydoor_sweep(k->a.keys, SWEEP_MS, &e) != ERR_OK)
+		log_err(LOG_ERROR, "keeper.keys-not-compared", &e);
 }
 
 static bool hear_all(struct keeper *k, struct polled *p, int wait)
@@ -466,6 +505,14 @@ static enum err_code open_peers(struct process *p, struct keeper *k, struct err 
 	return rc;
 }
 
+/* A setting that lets bad keys in is said at every start. */
+static void say_policy(const struct config *c)
+{
+	if (c->key_policy == DOOR_ALARM)
+		LOG(LOG_WARN, "keeper.keys-policy", LOG_STR("policy", "alarm"),
+			LOG_STR("meaning", "keys that are weak or share a prime are certified"));
+}
+
 static enum err_code start(struct process *p, struct keeper *k, struct err *e)
 {
 	struct message ready = wire_message(MSG_READY, 0);
@@ -489,6 +536,7 @@ int keeper_run(struct process *p)
 		return err_exit(ERR_NO_MEMORY);
 	err_clear(&e);
 	if (start(p, k, &e) == ERR_OK) {
+		say_policy(&p->realm->config);
 		begin(k);
 		serve(k);
 		finish(k);

@@ -472,6 +472,9 @@ static enum err_code check_reload(const struct realm *was, const struct realm *n
 		return err_set(e, ERR_CONFIG_VALUE, "server.names", "%s", need);
 	if (a->approvals != b->approvals)
 		return err_set(e, ERR_CONFIG_VALUE, "approvals", "%s", need);
+	if (a->key_policy != b->key_policy || a->keys_inline_max != b->keys_inline_max ||
+		strcmp(a->key_lists, b->key_lists) != 0)
+		return err_set(e, ERR_CONFIG_VALUE, "keys.*", "%s", need);
 	return ERR_OK;
 }
 

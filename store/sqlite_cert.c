@@ -161,6 +161,30 @@ enum err_code store_cert_revoked(struct store *s, int64_t at,
 	return walk(&q, each, arg, e);
 }
 
+enum err_code store_cert_keys(struct store *s, uint64_t after,
+	enum err_code (*each)(void *arg, const struct store_cert_key *c, struct err *e), void *arg,
+	struct err *e)
+{
+	struct query q = query_start(s, Q_CERT_KEYS,
+		"SELECT cert.id, cert.device, device.product, cert.issued_at, cert.der FROM cert "
+		"JOIN device ON device.serial = cert.device WHERE cert.id > ? ORDER BY cert.id");
+	bind_num(&q, (int64_t)after);
+	enum err_code stopped = ERR_OK;
+	while (stopped == ERR_OK && query_next(&q)) {
+		char device[DEVICE_SERIAL_MAX + 1];
+		char product[PRODUCT_MAX + 1];
+		struct store_cert_key c = {.device = device, .product = product};
+		c.id = (uint64_t)column_num(&q);
+		column_text(&q, device, sizeof(device));
+		column_text(&q, product, sizeof(product));
+		c.issued_at = column_num(&q);
+		c.der = column_bytes(&q);
+		if (!q.damaged)
+			stopped = each(arg, &c, e);
+	}
+	return query_end_each(&q, stopped, "certificates", e);
+}
+
 enum err_code store_cert_count(struct store *s, uint64_t *n, struct err *e)
 {
 	struct query q = query_start(s, Q_CERT_COUNT, "SELECT coalesce(max(id), 0) FROM cert");

@@ -134,6 +134,18 @@ MUST_USE enum err_code store_cert_of_device(struct store *s, const char *device,
 /* Revoked ones that have not expired at `at`: what the next CRL holds. */
 MUST_USE enum err_code store_cert_revoked(struct store *s, int64_t at,
 	enum err_code (*each)(void *arg, const struct cert_row *c), void *arg, struct err *e);
+/* What the key check needs of a device's certificate; views. */
+struct store_cert_key {
+	uint64_t id; /* in order of issue, without gaps: store_cert_count is the newest */
+	const char *device;
+	const char *product;
+	int64_t issued_at;
+	struct bytes der;
+};
+/* Those of devices with an id above `after`, in their order. */
+MUST_USE enum err_code store_cert_keys(struct store *s, uint64_t after,
+	enum err_code (*each)(void *arg, const struct store_cert_key *c, struct err *e), void *arg,
+	struct err *e);
 MUST_USE enum err_code store_cert_count(struct store *s, uint64_t *n, struct err *e);
 /* A CRL that was signed; only the newest is kept. */
 MUST_USE enum err_code store_crl_set(struct store *s, uint64_t number, int64_t next_update,

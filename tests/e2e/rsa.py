@@ -52,9 +52,9 @@ def _integer(n):
 
 
 class Key:
-    def __init__(self, bits, e=65537):
-        """A modulus of exactly `bits` bits."""
-        self.e, self.n, self.primes = e, 1, []
+    def __init__(self, bits, e=65537, primes=()):
+        """A modulus of exactly `bits` bits; `primes`: some of its factors, or all of them."""
+        self.e, self.n, self.primes = e, math.prod(primes), list(primes)
         while self.n.bit_length() < bits:
             left = bits - self.n.bit_length()
             if left > 2 * PRIME_BITS:

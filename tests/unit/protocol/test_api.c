@@ -54,6 +54,7 @@ static void each_path_is_its_call(void **state)
 		{"POST", "/v1/devices/S/ticket", "", API_DEVICE_TICKET, "S"},
 		{"POST", "/v1/devices/S/ticket", "{}", API_DEVICE_TICKET, "S"},
 		{"POST", "/v1/devices/S/ticket", "{\"lifetime\":60}", API_DEVICE_TICKET, "S"},
+		{"POST", "/v1/devices/S/release", "{}", API_DEVICE_RELEASE, "S"},
 		{"POST", "/v1/devices/S/revoke", "{\"reason\":\"x\"}", API_DEVICE_REVOKE, "S"},
 		{"GET", "/v1/manufacturers", "", API_MANUFACTURER_LIST, ""},
 		{"GET", "/v1/operators", "", API_OPERATOR_LIST, ""},
