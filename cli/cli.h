@@ -39,7 +39,7 @@ extern const struct command command_release_propose, command_release_list, comma
 	command_release_verify;
 extern const struct command command_log_show, command_log_prove, command_log_export,
 	command_log_verify;
-extern const struct command command_entropy_assess;
+extern const struct command command_entropy_assess, command_entropy_watch;
 extern const struct command command_keys_lists, command_keys_import;
 
 /* The whole program; returns its exit status. */

@@ -30,4 +30,8 @@ struct entropy_conditioning {
 MUST_USE enum err_code entropy_condition(yyjson_mut_doc *doc, yyjson_mut_val *root,
 	const struct entropy_conditioning *c, double h, unsigned bits, struct err *e);
 
+/* Write the page and the plots of an assessment; either name may be NULL. */
+MUST_USE enum err_code entropy_report(const char *html, const char *svg, const char *path,
+	const struct samples *s, const struct assessment *a, struct err *e);
+
 #endif

@@ -10,7 +10,7 @@ static struct {
 	struct arg_number bits;
 	bool quick, iid;
 	struct arg_number seed, threads;
-	const char *restart;
+	const char *restart, *html, *svg;
 	struct entropy_conditioning conditioning;
 } opt;
 
@@ -26,6 +26,8 @@ static const struct arg args[] = {
 		"of the permutations of --iid; else 90: the same call gives the same answer"},
 	{"threads", 0, ARG_NUMBER, false, &opt.threads, "N",
 		"for --iid; else one for each processor"},
+	{"html", 0, ARG_TEXT, false, &opt.html, "FILE", "write a page with plots"},
+	{"svg", 0, ARG_TEXT, false, &opt.svg, "FILE", "write the plots alone"},
 	{"restart", 0, ARG_TEXT, false, &opt.restart, "FILE",
 		"1,000 samples after each of 1,000 restarts, one after the other: test them"},
 	{"conditioning", 0, ARG_TEXT, false, &opt.conditioning.kind, "KIND",
@@ -201,6 +203,8 @@ static enum err_code assess_samples(
 	out_progress_end(c);
 	if (rc == ERR_OK)
 		rc = report(c, path, s, &a, test ? &iid : NULL, o.depth, e);
+	if (rc == ERR_OK && (opt.html != NULL || opt.svg != NULL))
+		rc = entropy_report(opt.html, opt.svg, path, s, &a, e);
 	if (rc == ERR_OK && !iid.pass)
 		rc = err_set(e, ERR_NOT_IID, path, "the estimate of all estimators stands instead");
 	return rc;
@@ -226,6 +230,9 @@ static enum err_code run(struct cli *c, const struct arg_operands *o, struct err
 		return err_set(e, ERR_USAGE, "--bits", "a sample has 1 to 8 bits");
 	if (opt.threads.v > IID_THREADS_MAX)
 		return err_set(e, ERR_USAGE, "--threads", "at most %d", IID_THREADS_MAX);
+	if (o->n > 1 && (opt.html != NULL || opt.svg != NULL || opt.restart != NULL))
+		return err_set(e, ERR_USAGE, "entropy assess",
+			"--html, --svg and --restart go with one file");
 	if (opt.restart != NULL && opt.quick)
 		return err_set(e, ERR_USAGE, "--restart", "it goes with a full assessment");
 	if (opt.conditioning.kind == NULL &&

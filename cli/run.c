@@ -62,9 +62,10 @@ const struct command *const commands[] = {
 	&command_log_prove,
 	&command_log_export,
 	&command_log_verify,
-	&command_entropy_assess,
 	&command_keys_lists,
 	&command_keys_import,
+	&command_entropy_assess,
+	&command_entropy_watch,
 	NULL,
 };
 

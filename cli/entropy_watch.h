@@ -1,0 +1,27 @@
+/* Where medseal entropy watch gets what it looks at; entropy/watch.h looks. */
+#ifndef CLI_ENTROPY_WATCH_H
+#define CLI_ENTROPY_WATCH_H
+
+#include "cli/cli.h"
+#include "entropy/watch.h"
+
+struct watch_input {
+	struct watch *w;
+	const char *product; /* of certificates and keys; NULL: the file's name */
+	uint64_t flaws;      /* records that could not be read */
+	void (*flaw)(const char *path, const struct err *why);
+};
+
+/* A list of values, or certificates and keys in any form keyread knows. */
+MUST_USE enum err_code watch_file(struct watch_input *in, const char *path, struct err *e);
+/* The certificates of a realm's database, each under its device's product; read only. */
+MUST_USE enum err_code watch_realm(struct watch_input *in, const char *path, struct err *e);
+
+/*
+ * Each modulus that shares a prime with another, of whatever product line; by way of a file in
+ * $TMPDIR, which is removed.
+ */
+MUST_USE enum err_code watch_shared_primes(const struct watch *w,
+	void (*each)(void *arg, const struct watch_finding *f), void *arg, struct err *e);
+
+#endif
