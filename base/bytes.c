@@ -254,6 +254,8 @@ void buf_reset(struct buf *b)
 		mem_wipe(b->p, b->cap);
 	b->len = 0;
 	b->bad = false;
+	if (b->p != NULL)
+		b->p[0] = 0;
 }
 
 void buf_free(struct buf *b)

@@ -10,6 +10,7 @@ struct cli {
 	bool quiet; /* results and errors only */
 	bool help;
 	bool version;
+	int status; /* exit status of a command that was done and has bad news; else 0 */
 	const char *operator_dir; /* whose identity: --operator, else $MEDSEAL_OPERATOR */
 	const char *passphrase_file;
 	const char *server; /* instead of the one in the operator's client.conf */
@@ -41,6 +42,7 @@ extern const struct command command_log_show, command_log_prove, command_log_exp
 	command_log_verify;
 extern const struct command command_entropy_assess, command_entropy_watch;
 extern const struct command command_keys_lists, command_keys_import;
+extern const struct command command_keys_audit;
 
 /* The whole program; returns its exit status. */
 int cli_run(int argc, char **argv);

@@ -64,6 +64,7 @@ const struct command *const commands[] = {
 	&command_log_verify,
 	&command_keys_lists,
 	&command_keys_import,
+	&command_keys_audit,
 	&command_entropy_assess,
 	&command_entropy_watch,
 	NULL,
@@ -205,5 +206,5 @@ int cli_run(int argc, char **argv)
 		rc = err_set(&e, ERR_IO, "standard output", "cannot write");
 	if (rc != ERR_OK)
 		out_err(&cli, &e);
-	return err_exit(rc);
+	return rc == ERR_OK ? cli.status : err_exit(rc);
 }

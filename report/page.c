@@ -1,5 +1,7 @@
 #include "report/page.h"
 
+#include <string.h>
+
 #include "report/text.h"
 
 /*
@@ -38,6 +40,8 @@ static const char style[] =
 	"th{color:var(--soft);font-weight:600;white-space:nowrap;border-bottom:2px solid "
 	"var(--line)}\n"
 	"tbody tr:nth-child(even){background:var(--band)}\n"
+	".error{color:var(--error);font-weight:600}.warning{color:var(--warning);font-weight:600}"
+	".note{color:var(--note);font-weight:600}\n"
 	"figure{margin:1rem 0 1.5rem}\n"
 	"figure svg{display:block;max-width:100%;height:auto}\n"
 	"figcaption{color:var(--soft);font-size:.92rem;margin-top:.5rem;max-width:46rem}\n"
@@ -113,11 +117,21 @@ void page_table_begin(struct buf *out, const char *const *headings, size_t n)
 	buf_str(out, "</tr></thead>\n<tbody>\n");
 }
 
+static bool is_level(const char *cell)
+{
+	return strcmp(cell, "error") == 0 || strcmp(cell, "warning") == 0 ||
+	       strcmp(cell, "note") == 0;
+}
+
 void page_table_row(struct buf *out, const char *const *cells, size_t n)
 {
 	buf_str(out, "<tr>");
-	for (size_t i = 0; i < n; i++)
-		element(out, "td", cells[i]);
+	for (size_t i = 0; i < n; i++) {
+		if (is_level(cells[i]))
+			buf_printf(out, "<td class=\"%s\">%s</td>\n", cells[i], cells[i]);
+		else
+			element(out, "td", cells[i]);
+	}
 	buf_str(out, "</tr>\n");
 }
 

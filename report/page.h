@@ -13,7 +13,8 @@
 void page_begin(struct buf *out, const char *title, const char *subtitle);
 void page_section(struct buf *out, const char *heading);
 void page_text(struct buf *out, const char *paragraph);
-/* A table: begin with `n` headings, rows of `n` cells, end. */
+/* A table: begin with `n` headings, rows of `n` cells, end.  A cell of "error", "warning" or "note"
+ * has that colour. */
 void page_table_begin(struct buf *out, const char *const *headings, size_t n);
 void page_table_row(struct buf *out, const char *const *cells, size_t n);
 void page_table_end(struct buf *out);

@@ -185,6 +185,23 @@ enum err_code store_cert_keys(struct store *s, uint64_t after,
 	return query_end_each(&q, stopped, "certificates", e);
 }
 
+enum err_code store_cert_all(struct store *s,
+	enum err_code (*each)(void *arg, const struct cert_row *c, struct bytes der), void *arg,
+	struct err *e)
+{
+	enum err_code stopped = ERR_OK;
+	struct query q = query_start(s, Q_CERT_ALL,
+		"SELECT " CERT_COLUMNS ", der FROM cert ORDER BY id");
+	while (stopped == ERR_OK && query_next(&q)) {
+		struct cert_row c;
+		cert_read(&q, &c);
+		struct bytes der = column_bytes(&q);
+		if (!q.damaged)
+			stopped = each(arg, &c, der);
+	}
+	return query_end_each(&q, stopped, "certificates", e);
+}
+
 enum err_code store_cert_count(struct store *s, uint64_t *n, struct err *e)
 {
 	struct query q = query_start(s, Q_CERT_COUNT, "SELECT coalesce(max(id), 0) FROM cert");

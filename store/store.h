@@ -146,6 +146,10 @@ struct store_cert_key {
 MUST_USE enum err_code store_cert_keys(struct store *s, uint64_t after,
 	enum err_code (*each)(void *arg, const struct store_cert_key *c, struct err *e), void *arg,
 	struct err *e);
+/* Every certificate in order of issue, with its DER (a view). */
+MUST_USE enum err_code store_cert_all(struct store *s,
+	enum err_code (*each)(void *arg, const struct cert_row *c, struct bytes der), void *arg,
+	struct err *e);
 MUST_USE enum err_code store_cert_count(struct store *s, uint64_t *n, struct err *e);
 /* A CRL that was signed; only the newest is kept. */
 MUST_USE enum err_code store_crl_set(struct store *s, uint64_t number, int64_t next_update,

@@ -75,6 +75,18 @@ static void a_buffer_stops_at_its_limit(void **state)
 	buf_free(&b);
 }
 
+static void a_buffer_that_was_emptied_is_an_empty_string(void **state)
+{
+	(void)state;
+	struct buf b = buf_new(100);
+	buf_str(&b, "before");
+	buf_reset(&b);
+	assert_string_equal(buf_cstr(&b), "");
+	buf_str(&b, "now");
+	assert_string_equal(buf_cstr(&b), "now");
+	buf_free(&b);
+}
+
 static void hex_goes_both_ways_and_refuses_the_rest(void **state)
 {
 	(void)state;
@@ -96,6 +108,7 @@ int main(void)
 		cmocka_unit_test(a_field_longer_than_its_limit_is_refused),
 		cmocka_unit_test(a_length_that_wraps_is_refused),
 		cmocka_unit_test(a_buffer_stops_at_its_limit),
+		cmocka_unit_test(a_buffer_that_was_emptied_is_an_empty_string),
 		cmocka_unit_test(hex_goes_both_ways_and_refuses_the_rest),
 	};
 	return RUN_TAP(tests);

@@ -19,11 +19,18 @@ static void text_of_others_is_made_fit_to_be_shown(void **state)
 	(void)state;
 	cleaned(bytes_str("Klinik \xc3\x84"), 100, "Klinik \xc3\x84");
 	cleaned(bytes_str("a\x1b[2J\n"), 100, "a\xef\xbf\xbd[2J\xef\xbf\xbd");
-	cleaned(bytes_of("a\0b", 3), 100, "a\xef\xbf\xbd" "b");
+	cleaned(bytes_of("a\0b", 3), 100,
+		"a\xef\xbf\xbd"
+		"b");
 	cleaned(bytes_str("\xff\xc3"), 100, "\xef\xbf\xbd\xef\xbf\xbd");
 	/* U+202E turns "gpj.exe" round; U+2066 and U+061C move their neighbours too. */
-	cleaned(bytes_str("\xe2\x80\xae" "a\xe2\x81\xa6" "b\xd8\x9c"), 100,
-		"\xef\xbf\xbd" "a\xef\xbf\xbd" "b\xef\xbf\xbd");
+	cleaned(bytes_str("\xe2\x80\xae"
+			  "a\xe2\x81\xa6"
+			  "b\xd8\x9c"),
+		100,
+		"\xef\xbf\xbd"
+		"a\xef\xbf\xbd"
+		"b\xef\xbf\xbd");
 	cleaned(bytes_str("\xe2\x80\x93\xd8\x9b"), 100, "\xe2\x80\x93\xd8\x9b"); /* a dash stays */
 	cleaned(bytes_str("12345"), 5, "12345");
 	cleaned(bytes_str("123456"), 5, "12345\xe2\x80\xa6");

@@ -261,6 +261,35 @@ static void a_devices_certificates_are_found_oldest_first(void **state)
 	buf_free(&b);
 }
 
+static enum err_code add_serial_and_der(void *arg, const struct cert_row *c, struct bytes der)
+{
+	buf_printf(arg, "%s:%.*s ", c->serial + strlen(c->serial) - 2, (int)der.len,
+		(const char *)der.p);
+	return strcmp(c->serial + strlen(c->serial) - 1, "4") == 0 ? ERR_BUSY : ERR_OK;
+}
+
+static void all_certificates_are_walked_in_order_of_issue(void **state)
+{
+	struct store *s = store_of(state);
+	struct device d = device_of(1);
+	struct buf b = buf_new(200);
+	OK(store_cert_all(s, add_serial_and_der, &b, NULL));
+	assert_int_equal(b.len, 0);
+	OK(store_device_add(s, &d, NULL));
+	for (unsigned i = 1; i <= 3; i++) {
+		struct cert_row c = cert_of(i, i == 2 ? "" : "PUMP-00001");
+		OK(store_cert_add(s, &c, bytes_str(i == 2 ? "two" : "DER"), NULL));
+	}
+	OK(store_cert_all(s, add_serial_and_der, &b, NULL));
+	assert_string_equal(buf_cstr(&b), "01:DER 02:two 03:DER ");
+	for (unsigned i = 4; i <= 5; i++) {
+		struct cert_row c = cert_of(i, "PUMP-00001");
+		OK(store_cert_add(s, &c, bytes_str("DER"), NULL));
+	}
+	assert_int_equal(store_cert_all(s, add_serial_and_der, &b, NULL), ERR_BUSY); /* stopped */
+	buf_free(&b);
+}
+
 static void a_revoked_certificate_stays_revoked(void **state)
 {
 	struct store *s = store_of(state);
@@ -619,6 +648,7 @@ int main(void)
 		CASE(a_ticket_used_at_time_zero_is_used),
 		CASE(a_certificate_comes_out_as_it_went_in),
 		CASE(a_devices_certificates_are_found_oldest_first),
+		CASE(all_certificates_are_walked_in_order_of_issue),
 		CASE(a_revoked_certificate_stays_revoked),
 		CASE(a_key_has_one_owner),
 		CASE(only_a_newer_crl_takes_the_place),
