@@ -150,6 +150,8 @@ static void fermat_with_lanes_is_fermat(void **state)
 static const struct weak_set shipped[] = {
 	{WEAK_LE64, WEAK_OPENSSL_RND, 2048},
 	{WEAK_LE32, WEAK_OPENSSL_RND, 2048},
+	{WEAK_LE64, WEAK_SSH_KEYGEN, 2048},
+	{WEAK_LE32, WEAK_SSH_KEYGEN, 2048},
 };
 
 static void shipped_lists_find_their_keys(void **state)
