@@ -23,7 +23,7 @@
 /* What of the machine gets into the pool: sizes of C types, and the order of octets. */
 enum weak_arch {
 	WEAK_LE64, /* amd64 */
-	WEAK_LE32, /* i386; arm too */
+	WEAK_LE32, /* i386 */
 	WEAK_BE32, /* powerpc, sparc, hppa */
 	WEAK_ARCHES,
 };

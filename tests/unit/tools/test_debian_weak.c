@@ -152,6 +152,7 @@ static const struct weak_set shipped[] = {
 	{WEAK_LE32, WEAK_OPENSSL_RND, 2048},
 	{WEAK_LE64, WEAK_SSH_KEYGEN, 2048},
 	{WEAK_LE32, WEAK_SSH_KEYGEN, 2048},
+	{WEAK_LE32, WEAK_OPENSSL_OLD, 2048},
 };
 
 static void shipped_lists_find_their_keys(void **state)
