@@ -19,6 +19,8 @@ static void a_refusal_never_exits_zero_or_answers_2xx(void **state)
 		if (i == ERR_NOT_DUE)
 			continue;
 		assert_int_not_equal(err_exit((enum err_code)i), 0);
+		if (i == ERR_KEY_PENDING) /* no refusal: RFC 7030 section 4.2.3 answers 202 */
+			continue;
 		assert_true(err_http((enum err_code)i) >= 400);
 	}
 }
