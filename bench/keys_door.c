@@ -1,8 +1,15 @@
 /*
- * keys_door: what the key check at the door costs.  Nanoseconds per issued RSA-2048 key for each
- * kernel, beside mpz_tdiv_r on the same numbers in the same run.  Prints one JSON object.
+ * keys_door: what the key check at the door costs, RSA-2048.
  *
- * The moduli are random odd numbers: what is measured does not depend on their factors.
+ *   keys_door [--keys N] [--lists FOLDER] [--kernel portable|avx2|ifma]
+ *
+ * Nanoseconds per issued key for each kernel, beside mpz_tdiv_r on the same numbers in the same run;
+ * p50 and p99 of a whole keycheck_admit() with 30,000 keys (tiers 1 and 2: the newest keys and the
+ * product line are that many) and with 100,000 and N (tier 3, inline); and the cost of a key in
+ * micro-batches of several sizes over N keys.  Prints one JSON object.
+ *
+ * The issued moduli are random odd numbers: what is measured does not depend on their factors.  The
+ * keys that come to the door are products of two primes, so that tier 1 goes its whole way.
  */
 #include <gmp.h>
 #include <stdio.h>
@@ -10,7 +17,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "bigint/residue.h"
+#include <unistd.h>
+
+#include "keycheck/door.h"
 
 #define BUCKET 4096
 #define BITS 2048
@@ -107,22 +116,219 @@ static void kernels(struct work *w)
 	mpz_clears(w->n, w->rest, NULL);
 }
 
-int main(void)
+#define PRIMES 100 /* their products of two are the keys that come: 4,950 */
+#define PROBES 500
+#define FEW_PROBES 25
+
+static mpz_t primes[PRIMES];
+static char folder[] = "/var/tmp/keys-door-XXXXXX";
+static const struct checker *checker;
+static enum residue_kernel kernel;
+
+static void check(enum err_code rc, const struct err *e)
+{
+	char line[600];
+	if (rc == ERR_OK)
+		return;
+	err_print(e, line, sizeof(line));
+	(void)fprintf(stderr, "keys_door: %s\n", line);
+	exit(err_exit(rc));
+}
+
+static void key_of(const mpz_t n, struct buf *spki, struct pubkey *out)
+{
+	static const uint8_t exponent[] = {1, 0, 1};
+	uint8_t bytes[BITS / 8];
+	size_t len;
+	struct err e;
+	mpz_export(bytes, &len, 1, 1, 0, 0, n);
+	check(pubkey_from_rsa(bytes_of(bytes, len), bytes_of(exponent, 3), spki, out, &e), &e);
+}
+
+/* The i-th key that comes. */
+static void visitor(size_t i, struct buf *spki, struct pubkey *out)
+{
+	size_t a = 0;
+	size_t row = PRIMES - 1;
+	mpz_t n;
+	while (i >= row) {
+		i -= row--;
+		a++;
+	}
+	mpz_init(n);
+	mpz_mul(n, primes[a], primes[a + 1 + i]);
+	key_of(n, spki, out);
+	mpz_clear(n);
+}
+
+static struct door *opened(uint64_t inline_max)
+{
+	struct door *d;
+	struct err e;
+	struct door_options o = {.checker = checker, .inline_max = inline_max, .kernel = kernel};
+	check(door_open(folder, &o, &d, &e), &e);
+	return d;
+}
+
+static void fill(struct door *d, uint64_t n)
+{
+	mpz_t m;
+	struct err e;
+	struct pubkey k;
+	struct buf spki = buf_new(1024);
+	mpz_init(m);
+	while (door_keys(d) < n) {
+		random_modulus(m);
+		key_of(m, &spki, &k);
+		struct door_request r = {&k, "PUMP-1", "pump", 1800000000};
+		check(door_add(d, &r, door_keys(d) + 1, &e), &e);
+	}
+	buf_free(&spki);
+	mpz_clear(m);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a;
+	double y = *(const double *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* Milliseconds of processor time for one key, `n` times over. */
+static void admit(struct door *d, size_t n, const char *what)
+{
+	static double ms[PROBES];
+	struct pubkey k;
+	struct door_verdict v;
+	struct err e;
+	struct buf spki = buf_new(1024);
+	for (size_t i = 0; i < n; i++) {
+		visitor(i, &spki, &k);
+		struct door_request r = {&k, "PUMP-2", "pump", 1800000000};
+		double t = cpu();
+		check(keycheck_admit(d, &r, &v, &e), &e);
+		ms[i] = (cpu() - t) * 1000;
+		door_settle(d);
+		if (v.code != ERR_OK)
+			(void)fprintf(stderr, "keys_door: %s\n", v.why);
+	}
+	qsort(ms, n, sizeof(ms[0]), by_size);
+	printf(",\n \"%s_keys\": %llu, \"%s_p50_ms\": %.3f, \"%s_p99_ms\": %.3f", what,
+		(unsigned long long)door_keys(d), what, ms[n / 2], what, ms[n * 99 / 100]);
+	(void)fflush(stdout);
+	buf_free(&spki);
+}
+
+/* `n` keys wait and are swept together: milliseconds a key. */
+static void micro_batch(size_t n)
+{
+	struct door *d = opened(1);
+	struct pubkey k;
+	struct door_verdict v;
+	struct err e;
+	struct buf spki = buf_new(1024);
+	for (size_t i = 0; i < n; i++) {
+		visitor(i, &spki, &k);
+		struct door_request r = {&k, "PUMP-2", "pump", 1800000000};
+		check(keycheck_admit(d, &r, &v, &e), &e);
+	}
+	double t = cpu();
+	while (door_busy(d))
+		check(door_sweep(d, 1000000, &e), &e);
+	printf(",\n \"micro_batch_%zu_ms_per_key\": %.3f", n, (cpu() - t) * 1000 / (double)n);
+	(void)fflush(stdout);
+	buf_free(&spki);
+	door_close(d);
+}
+
+static void make_primes(void)
+{
+	for (size_t i = 0; i < PRIMES; i++) {
+		mpz_init(primes[i]);
+		mpz_urandomb(primes[i], dice, BITS / 2);
+		mpz_setbit(primes[i], BITS / 2 - 1);
+		mpz_setbit(primes[i], BITS / 2 - 2);
+		mpz_nextprime(primes[i], primes[i]);
+	}
+}
+
+static void make_checker(const char *lists_folder)
+{
+	struct lists *lists = NULL;
+	struct checker *made;
+	struct err e;
+	if (lists_folder != NULL)
+		check(lists_open(lists_folder, &lists, &e), &e);
+	check(checker_new(lists, &made, &e), &e);
+	checker = made; /* both live as long as the program */
+}
+
+static void door(uint64_t keys)
+{
+	static const size_t sizes[] = {1, 16, 32, 64, 128, 512, 4096};
+	if (mkdtemp(folder) == NULL)
+		exit(3);
+	make_primes();
+	struct door *d = opened(UINT64_MAX);
+	double t = cpu();
+	fill(d, 30000);
+	printf(",\n \"add_us_per_key\": %.1f", (cpu() - t) / 30000 * 1e6);
+	admit(d, PROBES, "tiers_1_and_2");
+	if (keys >= 100000) {
+		fill(d, 100000);
+		admit(d, FEW_PROBES, "inline_100k");
+	}
+	if (keys > 100000) {
+		fill(d, keys);
+		admit(d, FEW_PROBES, "inline_all");
+	}
+	door_close(d);
+	t = cpu();
+	d = opened(UINT64_MAX);
+	printf(",\n \"open_ms\": %.1f", (cpu() - t) * 1000);
+	door_close(d);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		micro_batch(sizes[i]);
+}
+
+static enum residue_kernel kernel_named(const char *name)
+{
+	for (enum residue_kernel k = RESIDUE_PORTABLE; k < RESIDUE_KERNELS; k++)
+		if (strcmp(residue_name(k), name) == 0 && residue_has(k))
+			return k;
+	(void)fprintf(stderr, "keys_door: no kernel %s here\n", name);
+	exit(2);
+}
+
+int main(int argc, char **argv)
 {
 	mpz_t buckets[BUCKETS];
 	struct limbs views[BUCKETS];
 	struct work w = {.buckets = buckets, .views = views};
+	uint64_t keys = 100000;
+	const char *lists = NULL;
+	for (int i = 1; i + 1 < argc; i += 2) {
+		if (strcmp(argv[i], "--keys") == 0)
+			keys = strtoull(argv[i + 1], NULL, 10);
+		else if (strcmp(argv[i], "--lists") == 0)
+			lists = argv[i + 1];
+		else if (strcmp(argv[i], "--kernel") == 0)
+			kernel = kernel_named(argv[i + 1]);
+	}
 	gmp_randinit_default(dice);
+	make_checker(lists);
 	for (int b = 0; b < BUCKETS; b++) {
 		mpz_init(buckets[b]);
 		product(buckets[b], BUCKET);
 		views[b] = (struct limbs){mpz_limbs_read(buckets[b]), mpz_size(buckets[b])};
 	}
-	printf("{");
+	printf("{\"door_kernel\": \"%s\",\n ", residue_name(kernel));
 	kernels(&w);
+	door(keys);
 	printf("}\n");
 	for (int b = 0; b < BUCKETS; b++)
 		mpz_clear(buckets[b]);
 	gmp_randclear(dice);
+	(void)fprintf(stderr, "keys_door: %s can be deleted\n", folder);
 	return 0;
 }

@@ -28,6 +28,7 @@
 #define TILE 4
 
 #define TARGET __attribute__((target("avx2")))
+#define INLINE_TARGET __attribute__((target("avx2"), always_inline)) inline
 
 struct digits {
 	size_t n;         /* digits of N, at least M + 1 and a multiple of TILE */
@@ -84,30 +85,40 @@ static void read_block(const uint8_t *p, size_t left, uint64_t *to)
 	}
 }
 
-/* One block: `x` the digits to add, `acc` the n columns, which move down by M. */
-TARGET static void block(const struct digits *d, const __m256i *x, __m256i *acc)
+/* The quotients of one block, from the M lowest columns and the digits `x` that are added to them;
+ * what they carry into column M. */
+INLINE_TARGET static __m256i quotients(const struct digits *d, const __m256i *x, const __m256i *acc,
+	__m256i *q)
 {
 	const __m256i *nd = (const __m256i *)(const void *)d->d;
 	const __m256i mask = _mm256_set1_epi64x((int64_t)MASK);
 	const __m256i inverse = _mm256_set1_epi64x((int64_t)d->inverse);
-	__m256i q[M];
 	__m256i carry = _mm256_setzero_si256();
-	for (unsigned k = 0; k < M; k++) {
-		__m256i t = _mm256_add_epi64(_mm256_add_epi64(x[k], carry), acc[k]);
-		for (unsigned j = 0; j < k; j++)
-			t = _mm256_add_epi64(t, _mm256_mul_epu32(q[j],
-				_mm256_load_si256(nd + k - j)));
+#pragma GCC unroll 8
+	for (int k = 0; k < M; k++) {
+		__m256i t = _mm256_add_epi64(x[k], acc[k]);
+#pragma GCC unroll 8
+		for (int j = 0; j < k; j++)
+			t = _mm256_add_epi64(t, _mm256_mul_epu32(q[j], _mm256_load_si256(nd + k - j)));
+		t = _mm256_add_epi64(t, carry);
 		q[k] = _mm256_and_si256(_mm256_mul_epu32(t, inverse), mask);
 		t = _mm256_add_epi64(t, _mm256_mul_epu32(q[k], _mm256_load_si256(nd)));
 		carry = _mm256_srli_epi64(t, BITS);
 	}
-	/* Column M gets the carry; nothing reaches column n + M - 1 or above. */
-	acc[M] = _mm256_add_epi64(acc[M], carry);
-	for (size_t i = 0; i < d->n; i += TILE) {
-		const __m256i *at = nd + i + M;
+	return carry;
+}
+
+/* Columns from..to of the sum with q * N, moved down by M; `carry` goes into the first of them. */
+INLINE_TARGET static void walk(const struct digits *d, const __m256i *q, __m256i carry,
+	__m256i *acc, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i += TILE) {
+		const __m256i *at = (const __m256i *)(const void *)d->d + i + M;
 		__m256i sum[TILE];
 		for (int c = 0; c < TILE; c++)
 			sum[c] = acc[i + M + (size_t)c];
+		sum[0] = _mm256_add_epi64(sum[0], carry);
+		carry = _mm256_setzero_si256();
 #pragma GCC unroll 8
 		for (int j = 0; j < M; j++) {
 #pragma GCC unroll 4
@@ -123,23 +134,41 @@ TARGET static void block(const struct digits *d, const __m256i *x, __m256i *acc)
 	}
 }
 
+static void read_lanes(const struct limbs *in, size_t at, uint64_t *digit)
+{
+	for (unsigned j = 0; j < LANES; j++) {
+		size_t len = in[j].n * sizeof(uint64_t);
+		size_t from = at < len ? at : len;
+		read_block((const uint8_t *)in[j].p + from, len - from, digit + j);
+	}
+}
+
+/*
+ * Quotients depend on each other and cost time, not work; the columns cost work.  So the quotients
+ * of the next block are begun as soon as the M columns that they need are there, and the processor
+ * does them between the other columns of this block.
+ */
 TARGET static uint64_t run(const struct residue *r, const struct limbs *in, size_t limbs,
 	mp_limb_t (*out)[RESIDUE_LIMBS_MAX + 1])
 {
 	const struct digits *d = r->digits;
 	uint64_t digit[M * LANES] __attribute__((aligned(32)));
+	const __m256i *x = (const __m256i *)(const void *)digit;
 	__m256i acc[COLUMNS_MAX + M + TILE];
+	__m256i q[M];
+	__m256i next[M];
 	size_t bytes = limbs * sizeof(uint64_t);
 	uint64_t dropped = 0;
 	for (size_t i = 0; i < d->n + M; i++)
 		acc[i] = _mm256_setzero_si256();
+	read_lanes(in, 0, digit);
+	__m256i carry = quotients(d, x, acc, q);
 	for (size_t at = 0; at < bytes; at += BLOCK_BYTES) {
-		for (unsigned j = 0; j < LANES; j++) {
-			size_t len = in[j].n * sizeof(uint64_t);
-			size_t from = at < len ? at : len;
-			read_block((const uint8_t *)in[j].p + from, len - from, digit + j);
-		}
-		block(d, (const __m256i *)(const void *)digit, acc);
+		walk(d, q, carry, acc, 0, M);
+		read_lanes(in, at + BLOCK_BYTES, digit);
+		carry = quotients(d, x, acc, next);
+		walk(d, q, _mm256_setzero_si256(), acc, M, d->n);
+		memcpy(q, next, sizeof(q));
 		dropped += M * BITS;
 	}
 	for (unsigned j = 0; j < LANES; j++)

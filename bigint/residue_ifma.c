@@ -105,17 +105,21 @@ INLINE_TARGET static __m512i read_row(const uint8_t *p, size_t left)
 		_mm512_set1_epi64((int64_t)MASK));
 }
 
-TARGET static void block(const struct digits *d, const __m512i *x, __m512i *acc)
+/* The quotients of one block, from the M lowest columns and the digits `x` that are added to them;
+ * what they carry into column M. */
+INLINE_TARGET static __m512i quotients(const struct digits *d, const __m512i *x, const __m512i *acc,
+	__m512i *q)
 {
 	const uint64_t *nd = d->d;
 	const __m512i zero = _mm512_setzero_si512();
 	const __m512i inverse = _mm512_set1_epi64((int64_t)d->inverse);
-	__m512i q[M];
 	__m512i carry = zero;
 #define N(i) _mm512_set1_epi64((int64_t)nd[i])
+#pragma GCC unroll 8
 	for (int k = 0; k < M; k++) {
-		__m512i t = _mm512_add_epi64(_mm512_add_epi64(x[k], carry), acc[k]);
-		__m512i high = zero;
+		__m512i t = _mm512_add_epi64(x[k], acc[k]);
+		__m512i high = carry;
+#pragma GCC unroll 8
 		for (int j = 0; j < k; j++) {
 			t = _mm512_madd52lo_epu64(t, q[j], N(k - j));
 			high = _mm512_madd52hi_epu64(high, q[j], N(k - j - 1));
@@ -125,15 +129,24 @@ TARGET static void block(const struct digits *d, const __m512i *x, __m512i *acc)
 		t = _mm512_madd52lo_epu64(t, q[k], N(0));
 		carry = _mm512_srli_epi64(t, BITS);
 	}
-	acc[M] = _mm512_add_epi64(acc[M], carry);
-	for (size_t at = 0; at < d->n; at += TILE) {
-		const uint64_t *here_n = nd + at + M;
+#undef N
+	return carry;
+}
+
+/* Columns from..to of the sum with q * N, moved down by M; `carry` goes into the first of them. */
+INLINE_TARGET static void walk(const struct digits *d, const __m512i *q, __m512i carry,
+	__m512i *acc, size_t from, size_t to)
+{
+	for (size_t at = from; at < to; at += TILE) {
+		const uint64_t *here_n = d->d + at + M;
 		__m512i low[TILE];
 		__m512i high[TILE];
 		for (int c = 0; c < TILE; c++) {
 			low[c] = acc[at + M + (size_t)c];
-			high[c] = zero;
+			high[c] = _mm512_setzero_si512();
 		}
+		high[0] = carry;
+		carry = _mm512_setzero_si512();
 #pragma GCC unroll 8
 		for (int j = 0; j < M; j++) {
 #pragma GCC unroll 4
@@ -147,28 +160,45 @@ TARGET static void block(const struct digits *d, const __m512i *x, __m512i *acc)
 		for (int c = 0; c < TILE; c++)
 			acc[at + (size_t)c] = _mm512_add_epi64(low[c], high[c]);
 	}
-#undef N
 }
 
+/* The next M digits of every lane, from byte `at` on. */
+INLINE_TARGET static void read_block(const struct limbs *in, size_t at, __m512i *x)
+{
+	__m512i rows[LANES];
+	for (unsigned j = 0; j < LANES; j++) {
+		size_t len = in[j].n * sizeof(uint64_t);
+		size_t from = at < len ? at : len;
+		rows[j] = read_row((const uint8_t *)in[j].p + from, len - from);
+	}
+	transpose(rows, x);
+}
+
+/*
+ * Quotients depend on each other and cost time, not work; the columns cost work.  So the quotients
+ * of the next block are begun as soon as the M columns that they need are there, and the processor
+ * does them between the other columns of this block.
+ */
 TARGET static uint64_t run(const struct residue *r, const struct limbs *in, size_t limbs,
 	mp_limb_t (*out)[RESIDUE_LIMBS_MAX + 1])
 {
 	const struct digits *d = r->digits;
 	__m512i acc[COLUMNS_MAX + 2 * M];
-	__m512i rows[LANES];
+	__m512i q[M];
+	__m512i next[M];
 	__m512i x[M];
 	size_t bytes = limbs * sizeof(uint64_t);
 	uint64_t dropped = 0;
 	for (size_t i = 0; i < d->n + M; i++)
 		acc[i] = _mm512_setzero_si512();
+	read_block(in, 0, x);
+	__m512i carry = quotients(d, x, acc, q);
 	for (size_t at = 0; at < bytes; at += BLOCK_BYTES) {
-		for (unsigned j = 0; j < LANES; j++) {
-			size_t len = in[j].n * sizeof(uint64_t);
-			size_t from = at < len ? at : len;
-			rows[j] = read_row((const uint8_t *)in[j].p + from, len - from);
-		}
-		transpose(rows, x);
-		block(d, x, acc);
+		walk(d, q, carry, acc, 0, M);
+		read_block(in, at + BLOCK_BYTES, x);
+		carry = quotients(d, x, acc, next);
+		walk(d, q, _mm512_setzero_si512(), acc, M, d->n);
+		memcpy(q, next, sizeof(q));
 		dropped += M * BITS;
 	}
 	for (unsigned j = 0; j < LANES; j++)

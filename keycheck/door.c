@@ -109,6 +109,9 @@ enum err_code door_open(const char *path, const struct door_options *o, struct d
 	d->o = *o;
 	if (d->o.inline_max == 0)
 		d->o.inline_max = DOOR_INLINE_MAX;
+	for (int i = RESIDUE_KERNELS - 1; d->o.kernel == RESIDUE_BEST; i--)
+		if (residue_has((enum residue_kernel)i))
+			d->o.kernel = (enum residue_kernel)i;
 	d->dir = d->lock = d->log = -1;
 	set_init(&d->open);
 	set_init(&d->held);

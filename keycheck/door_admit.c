@@ -4,8 +4,17 @@
 
 #include "keycheck/door_impl.h"
 
-/* Tier 2, besides the product line: these newest closed buckets, the open one, and what is held. */
+/*
+ * Tier 2, besides the product line: these newest closed buckets, the open one, and what is held.
+ * With the fast kernel that is up to 37,000 keys in 3 ms; the others look at the open bucket and the
+ * younger half of the product line, up to 12,000 keys in 7 ms.
+ */
 #define NEWEST_BUCKETS 4
+
+static bool fast(const struct door *d)
+{
+	return d->o.kernel == RESIDUE_IFMA;
+}
 /* Keys remembered of one owner in one bucket although they were turned away: a device that is told
  * no and makes another bad key does not fill the folder. */
 #define TURNED_AWAY_MAX 16
@@ -189,13 +198,14 @@ static enum err_code cohort_and_newest(struct door *d, const struct door_request
 {
 	struct limbs part[PILE_PARTS_MAX];
 	const struct cohort *c = cohort_of(d, rq->line);
-	size_t newest = d->closed_n > NEWEST_BUCKETS ? d->closed_n - NEWEST_BUCKETS : 0;
+	size_t n = fast(d) ? NEWEST_BUCKETS : 0;
+	size_t newest = d->closed_n > n ? d->closed_n - n : 0;
 	set_take(r, &d->held);
 	set_take(r, &d->open);
-	if (c != NULL) {
+	if (c != NULL)
 		residue_take(r, part, pile_views(&c->young, part));
+	if (c != NULL && fast(d))
 		residue_take(r, part, pile_views(&c->old, part));
-	}
 	closed_take(d, r, since < newest ? since : newest, d->closed_n);
 	return residue_shares(r, shares, NULL, e);
 }

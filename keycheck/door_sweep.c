@@ -5,9 +5,10 @@
  *
  *   WAITS --a sweep begins--> SWEPT --over all buckets--> DONE --keycheck_admit--> gone
  *
- * A few keys go one by one through the kernel.  Many are multiplied: the bucket's product modulo
- * their product, then down a tree of their products to each of them, is one large division and
- * costs the same for any number of keys.
+ * A few keys go one by one through the kernel.  Many are multiplied: each bucket's product is
+ * reduced by the product Q of all keys, the remainders are multiplied modulo Q, and what is left of
+ * all buckets goes down a tree of products to each key at the end.  That costs nearly the same for
+ * any number of keys.
  */
 #include <gmp.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 
 /* From so many keys on the tree is cheaper; bench/keys_door measures both sides. */
 static const size_t tree_from[RESIDUE_KERNELS] = {
-	[RESIDUE_PORTABLE] = 24, [RESIDUE_AVX2] = 32, [RESIDUE_IFMA] = 128};
+	[RESIDUE_PORTABLE] = 12, [RESIDUE_AVX2] = 20, [RESIDUE_IFMA] = 64};
 /* An answer that nobody fetches is dropped after so many seconds, on the request's clock. */
 #define FETCH_SECONDS 3600
 
@@ -29,7 +30,7 @@ struct guest {
 	char owner[DOOR_NAME_MAX + 1];
 	uint8_t id[SHA256_SIZE];
 	mpz_t modulus;
-	mpz_t rest; /* product of the remainders of all buckets so far */
+	mpz_t rest; /* with a tree: product of all buckets modulo the key, at the end */
 	struct residue *residue;
 	size_t since; /* closed buckets when its sweep began */
 	bool shares;
@@ -44,7 +45,8 @@ struct sweep {
 	size_t end;
 	size_t next;   /* guest, within the bucket; kernels only */
 	bool by_tree;
-	mpz_t *tree; /* 2 * leaves; tree[1] is the product of all */
+	mpz_t *tree; /* 2 * leaves; tree[1] is the product of all keys */
+	mpz_t rests; /* with the tree: the product of all buckets modulo that */
 	size_t leaves;
 	double bucket_ms; /* what the last bucket took */
 };
@@ -129,8 +131,11 @@ enum err_code sweep_join(struct door *d, const struct door_request *r, struct er
 
 static void tree_free(struct sweep *s)
 {
-	for (size_t i = 0; s->tree != NULL && i < 2 * s->leaves; i++)
+	if (s->tree == NULL)
+		return;
+	for (size_t i = 0; i < 2 * s->leaves; i++)
 		mpz_clear(s->tree[i]);
+	mpz_clear(s->rests);
 	free(s->tree);
 	s->tree = NULL;
 }
@@ -142,6 +147,7 @@ static bool tree_make(struct sweep *s)
 	s->tree = calloc(2 * s->leaves, sizeof(*s->tree));
 	if (s->tree == NULL)
 		return false;
+	mpz_init_set_ui(s->rests, 1);
 	mpz_init(s->tree[0]);
 	for (size_t i = 0; i < s->leaves; i++)
 		mpz_init_set(s->tree[s->leaves + i], s->guest[i].modulus);
@@ -166,13 +172,9 @@ static void begin(struct door *d)
 		s->guest[s->swept++] = g;
 		residue_start(g.residue);
 	}
-	enum residue_kernel k = d->o.kernel;
-	for (int i = RESIDUE_KERNELS - 1; k == RESIDUE_BEST; i--)
-		if (residue_has((enum residue_kernel)i))
-			k = (enum residue_kernel)i;
 	s->bucket = s->next = 0;
 	s->end = d->closed_n;
-	s->by_tree = s->swept >= tree_from[k] && tree_make(s);
+	s->by_tree = s->swept >= tree_from[d->o.kernel] && tree_make(s);
 }
 
 /* `rest` modulo what stands at `node`, and down to the leaves. */
@@ -182,9 +184,7 @@ static void descend(struct sweep *s, size_t node, const mpz_t rest)
 	mpz_init(part);
 	mpz_tdiv_r(part, rest, s->tree[node]);
 	if (node >= s->leaves) {
-		struct guest *g = &s->guest[node - s->leaves];
-		mpz_mul(g->rest, g->rest, part);
-		mpz_tdiv_r(g->rest, g->rest, g->modulus);
+		mpz_set(s->guest[node - s->leaves].rest, part);
 	} else {
 		descend(s, 2 * node, part);
 		descend(s, 2 * node + 1, part);
@@ -197,7 +197,12 @@ static void step_tree(struct door *d)
 	struct sweep *s = d->sweep;
 	struct limbs product = d->closed[s->bucket].product;
 	mpz_t p;
-	descend(s, 1, mpz_roinit_n(p, product.p, (mp_size_t)product.n));
+	mpz_t rest;
+	mpz_init(rest);
+	mpz_tdiv_r(rest, mpz_roinit_n(p, product.p, (mp_size_t)product.n), s->tree[1]);
+	mpz_mul(s->rests, s->rests, rest);
+	mpz_tdiv_r(s->rests, s->rests, s->tree[1]);
+	mpz_clear(rest);
 	s->bucket++;
 }
 
@@ -214,6 +219,8 @@ static void step_kernel(struct door *d)
 static enum err_code finish(struct sweep *s, struct err *e)
 {
 	enum err_code rc = ERR_OK;
+	if (s->by_tree)
+		descend(s, 1, s->rests);
 	for (size_t i = 0; i < s->swept && rc == ERR_OK; i++) {
 		struct guest *g = &s->guest[i];
 		if (s->by_tree) {
