@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bigint/fft.h"
 #include "bigint/hits.h"
@@ -69,10 +70,18 @@ static void step(void *arg, double work)
 /* ---- all moduli in one tree
  * ------------------------------------------------------------------------ */
 
+static uint64_t memory_of(const struct batch_options *o)
+{
+	long pages = sysconf(_SC_AVPHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+	if (o->memory > 0)
+		return o->memory;
+	return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size / 2 : 0;
+}
+
 static enum err_code one_tree(struct run *r, struct err *e)
 {
 	struct tree_options o = {
-		.spill_dir = r->o->work_dir, .memory = r->o->memory, .step = step, .arg = r};
+		.spill_dir = r->o->work_dir, .memory = memory_of(r->o), .step = step, .arg = r};
 	struct tree *t = NULL;
 	enum err_code err =
 		tree_new(r->m, r->moduli, r->order, 0, moduli_count(r->moduli), &o, &t, e);

@@ -30,10 +30,13 @@ struct bytes moduli_get(const struct moduli *m, uint64_t i);
 void moduli_close(struct moduli *m);
 
 struct batch_options {
-	uint64_t memory;      /* bytes it may use at once; 0: half of what the machine has free */
+	/*
+	 * Bytes of the product tree that stay in memory when there is a work_dir; 0: half of what the
+	 * machine has free.  The root's division and the transforms come on top.
+	 */
+	uint64_t memory;
 	unsigned threads;     /* 0: one for each processor */
-	const char *work_dir; /* for what does not fit and for checkpoints; NULL: memory alone */
-	bool resume;          /* go on from the checkpoints in work_dir */
+	const char *work_dir; /* for what does not fit; NULL: memory alone */
 	/* `done` of `total` in the same unit of work; called from one thread.  May be NULL. */
 	void (*progress)(void *arg, double done, double total);
 	void *arg;

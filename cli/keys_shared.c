@@ -321,7 +321,7 @@ static void show(void *arg, double done, double total)
 	struct pairing *p = arg;
 	struct err e;
 
-	/* The batch cannot be asked to stop; its checkpoints are for --resume. */
+	/* The batch cannot be asked to stop: --resume begins it again, with all that was read. */
 	if (audit_stopped()) {
 		progress_end(&p->progress);
 		enum err_code rc = audit_stop(p->a, &e);
@@ -340,7 +340,6 @@ static enum err_code run_batch(struct pairing *p, const char *path, const char *
 	struct batch_options o = {.memory = a->memory,
 		.threads = a->threads,
 		.work_dir = dir,
-		.resume = a->resume,
 		.progress = show,
 		.arg = p};
 	enum err_code rc = moduli_open(path, &m, e);
