@@ -2,7 +2,7 @@
  * keys_batch: how long the gcds of many moduli with all others take.
  *
  *   keys_batch make COUNT FILE [PLANTED]    write a moduli file of 2048-bit moduli with shared
- * primes keys_batch run FILE [MEMORY-MIB [WORK-DIR [THREADS]]] keys_batch hex FILE the moduli as
+ * primes keys_batch run FILE [MEMORY-MIB [WORK-DIR [THREADS [SUBSETS]]]] keys_batch hex FILE the moduli as
  * hexadecimal lines (fastgcd's input)
  *
  * bench/keys-batch runs these beside a peer and prints ratios.
@@ -172,14 +172,16 @@ static enum err_code count_hit(void *arg, uint64_t i, struct bytes factor, struc
 	return ERR_OK;
 }
 
-static void run(const char *path, uint64_t mib, const char *work_dir, unsigned threads)
+static void run(const char *path, uint64_t mib, const char *work_dir, unsigned threads,
+	unsigned subsets)
 {
 	struct err e;
 	struct moduli *m = NULL;
 	uint64_t hits = 0;
 	if (moduli_open(path, &m, &e) != ERR_OK)
 		die(&e);
-	struct batch_options o = {.memory = mib << 20, .threads = threads, .work_dir = work_dir};
+	struct batch_options o = {.memory = mib << 20, .threads = threads, .work_dir = work_dir,
+		.subsets = subsets};
 	double start = now();
 	if (batch_gcd(m, &o, count_hit, &hits, &e) != ERR_OK)
 		die(&e);
@@ -218,13 +220,14 @@ int main(int argc, char **argv)
 	else if (argc >= 3 && strcmp(argv[1], "run") == 0)
 		run(argv[2], argc > 3 ? strtoull(argv[3], NULL, 10) : 0,
 			argc > 4 && *argv[4] != '\0' ? argv[4] : NULL,
-			argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 0);
+			argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 0,
+			argc > 6 ? (unsigned)strtoul(argv[6], NULL, 10) : 0);
 	else if (argc == 3 && strcmp(argv[1], "hex") == 0)
 		hex(argv[2]);
 	else
 		return (void)fputs(
 			       "usage: keys_batch make COUNT FILE [PLANTED] | run FILE [MIB [DIR "
-			       "[THREADS]]] | hex FILE\n",
+			       "[THREADS [SUBSETS]]]] | hex FILE\n",
 			       stderr),
 		       2;
 	return 0;

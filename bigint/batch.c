@@ -9,6 +9,7 @@
 #include "bigint/hits.h"
 #include "bigint/moduli.h"
 #include "bigint/recip.h"
+#include "bigint/subset.h"
 #include "bigint/tree.h"
 
 struct run {
@@ -20,41 +21,6 @@ struct run {
 	struct hits hits;
 	double done, total;
 };
-
-/* ---- order: neighbours of like size make products of like size
- * ------------------------------------- */
-
-static int by_size(const void *a, const void *b, void *moduli)
-{
-	size_t x, y;
-	(void)moduli_limbs(moduli, *(const uint64_t *)a, &x);
-	(void)moduli_limbs(moduli, *(const uint64_t *)b, &y);
-	if (x != y)
-		return x < y ? -1 : 1;
-	return *(const uint64_t *)a < *(const uint64_t *)b ? -1 : 1;
-}
-
-static enum err_code make_order(struct run *r, struct err *e)
-{
-	uint64_t n = moduli_count(r->moduli), i = 1;
-	size_t first, size;
-	(void)moduli_limbs(r->moduli, 0, &first);
-	for (; i < n; i++) {
-		(void)moduli_limbs(r->moduli, i, &size);
-		if (size != first)
-			break;
-	}
-	if (i == n)
-		return ERR_OK;
-	r->order = malloc(n * sizeof(*r->order));
-	if (r->order == NULL)
-		return err_set(e, ERR_NO_MEMORY, moduli_path(r->moduli), "an order of %llu moduli",
-			(unsigned long long)n);
-	for (i = 0; i < n; i++)
-		r->order[i] = i;
-	qsort_r(r->order, n, sizeof(*r->order), by_size, (void *)(uintptr_t)r->moduli);
-	return ERR_OK;
-}
 
 /* ---- progress
  * -------------------------------------------------------------------------------------- */
@@ -80,9 +46,13 @@ static uint64_t memory_of(const struct batch_options *o)
 
 static enum err_code one_tree(struct run *r, struct err *e)
 {
-	struct tree_options o = {
-		.spill_dir = r->o->work_dir, .memory = memory_of(r->o), .step = step, .arg = r};
+	struct tree_options o = {.spill_dir = r->o->work_dir,
+		.memory = subset_tree_memory(r->moduli, memory_of(r->o)),
+		.step = step,
+		.arg = r};
 	struct tree *t = NULL;
+	for (uint64_t n = moduli_count(r->moduli); n > 1; n = (n + 1) / 2)
+		r->total += 2;
 	enum err_code err =
 		tree_new(r->m, r->moduli, r->order, 0, moduli_count(r->moduli), &o, &t, e);
 	if (err != ERR_OK)
@@ -108,6 +78,78 @@ static enum err_code one_tree(struct run *r, struct err *e)
 	return err;
 }
 
+/* ---- subsets, each finished step in a file
+ * --------------------------------------------------------- */
+
+/* What was begun is gone on with, whatever was asked for. */
+static enum err_code plan(struct run *r, uint32_t *subsets, struct err *e)
+{
+	struct checkpoint_id id = {moduli_sum(r->moduli), CHECKPOINT_PLAN, 0, 0};
+	bool begun = false;
+	*subsets = 1;
+	if (r->o->work_dir == NULL)
+		return ERR_OK;
+	enum err_code err = checkpoint_have(r->o->work_dir, &id, &begun, e);
+	*subsets = begun ? id.subsets
+			 : (r->o->subsets > 0 ? r->o->subsets
+					      : subset_count_for(r->moduli, memory_of(r->o)));
+	return err;
+}
+
+static enum err_code answer_one(struct subset_job *j, uint32_t i, uint32_t subsets, struct err *e)
+{
+	bool answered = false;
+	enum err_code err = subset_answered(j, i, &answered, e);
+	if (err != ERR_OK || answered)
+		return err;
+	err = subset_begin(j, i, e);
+	for (uint32_t other = 0; err == ERR_OK && other < subsets; other++) {
+		struct checkpoint c;
+		if (other == i)
+			continue;
+		err = subset_product_open(j, other, &c, e);
+		if (err == ERR_OK)
+			err = subset_foreign(j, c.words, c.n, e);
+		checkpoint_close(&c);
+	}
+	return err == ERR_OK ? subset_answer(j, e) : err;
+}
+
+static enum err_code all_answered(
+	const struct subset_job *j, uint32_t subsets, bool *all, struct err *e)
+{
+	enum err_code err = ERR_OK;
+	*all = true;
+	for (uint32_t i = 0; err == ERR_OK && *all && i < subsets; i++)
+		err = subset_answered(j, i, all, e);
+	return err;
+}
+
+static enum err_code in_subsets(struct run *r, uint32_t subsets, struct err *e)
+{
+	struct checkpoint_id id = {moduli_sum(r->moduli), CHECKPOINT_PLAN, 0, subsets};
+	struct subset_job *j = NULL;
+	bool done = false;
+	enum err_code err = subset_job_new(
+		r->m, r->moduli, r->order, subsets, r->o->work_dir, step, r, &j, e);
+	if (err != ERR_OK)
+		return err;
+	r->total = subset_total(j);
+	err = checkpoint_write(r->o->work_dir, &id, NULL, 0, e);
+	if (err == ERR_OK)
+		err = all_answered(j, subsets, &done, e);
+	for (uint32_t i = 0; err == ERR_OK && !done && i < subsets; i++)
+		err = subset_product(j, i, e);
+	for (uint32_t i = 0; err == ERR_OK && !done && i < subsets; i++)
+		err = answer_one(j, i, subsets, e);
+	for (uint32_t i = 0; err == ERR_OK && i < subsets; i++)
+		err = subset_hits(j, i, &r->hits, e);
+	if (err == ERR_OK)
+		subset_drop_products(j);
+	subset_job_free(j);
+	return err;
+}
+
 enum err_code batch_gcd(const struct moduli *m, const struct batch_options *o,
 	enum err_code (*each)(void *arg, uint64_t i, struct bytes factor, struct err *e), void *arg,
 	struct err *e)
@@ -115,15 +157,16 @@ enum err_code batch_gcd(const struct moduli *m, const struct batch_options *o,
 	struct run r = {.moduli = m, .o = o};
 	if (moduli_count(m) < 2)
 		return ERR_OK; /* nobody to share with */
-	for (uint64_t n = moduli_count(m); n > 1; n = (n + 1) / 2)
-		r.total += 2;
-	enum err_code err = make_order(&r, e);
+	uint32_t subsets = 1;
+	enum err_code err = plan(&r, &subsets, e);
+	if (err == ERR_OK)
+		err = moduli_by_size(m, &r.order, e);
 	if (err == ERR_OK)
 		err = pool_new(o->threads, &r.pool, e);
 	if (err == ERR_OK)
 		err = mul_new(r.pool, fft_load(), &r.m, e);
 	if (err == ERR_OK)
-		err = one_tree(&r, e);
+		err = subsets > 1 ? in_subsets(&r, subsets, e) : one_tree(&r, e);
 	if (err == ERR_OK)
 		err = hits_say(&r.hits, each, arg, e);
 	hits_free(&r.hits);

@@ -31,12 +31,17 @@ void moduli_close(struct moduli *m);
 
 struct batch_options {
 	/*
-	 * Bytes of the product tree that stay in memory when there is a work_dir; 0: half of what the
-	 * machine has free.  The root's division and the transforms come on top.
+	 * Bytes that it may take, about; 0: half of what the machine has free.  With a work_dir, what
+	 * is more goes there: heights of the product tree, then subsets.
 	 */
 	uint64_t memory;
-	unsigned threads;     /* 0: one for each processor */
-	const char *work_dir; /* for what does not fit; NULL: memory alone */
+	unsigned threads; /* 0: one for each processor */
+	/*
+	 * For what does not fit, a folder that is there; NULL: memory alone.  With subsets, it also
+	 * holds what is finished (docs/spec/batch.md), and a call with the same moduli goes on there.
+	 */
+	const char *work_dir;
+	uint32_t subsets; /* 0: as few as `memory` allows; needs a work_dir */
 	/* `done` of `total` in the same unit of work; called from one thread.  May be NULL. */
 	void (*progress)(void *arg, double done, double total);
 	void *arg;

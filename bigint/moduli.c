@@ -231,6 +231,32 @@ const char *moduli_path(const struct moduli *m)
 	return m->path;
 }
 
+static int by_size(const void *a, const void *b, void *moduli)
+{
+	size_t x, y;
+	(void)moduli_limbs(moduli, *(const uint64_t *)a, &x);
+	(void)moduli_limbs(moduli, *(const uint64_t *)b, &y);
+	if (x != y)
+		return x < y ? -1 : 1;
+	return *(const uint64_t *)a < *(const uint64_t *)b ? -1 : 1;
+}
+
+enum err_code moduli_by_size(const struct moduli *m, uint64_t **out, struct err *e)
+{
+	*out = NULL;
+	if (m->starts == NULL) /* all have one */
+		return ERR_OK;
+	uint64_t *order = malloc(m->count * sizeof(*order));
+	if (order == NULL)
+		return err_set(e, ERR_NO_MEMORY, m->path, "an order of %llu moduli",
+			(unsigned long long)m->count);
+	for (uint64_t i = 0; i < m->count; i++)
+		order[i] = i;
+	qsort_r(order, m->count, sizeof(*order), by_size, (void *)(uintptr_t)m);
+	*out = order;
+	return ERR_OK;
+}
+
 void moduli_close(struct moduli *m)
 {
 	if (m == NULL)

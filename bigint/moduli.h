@@ -14,6 +14,11 @@
 const uint64_t *moduli_limbs(const struct moduli *m, uint64_t i, size_t *n);
 /* Names the file's content: equal for files that hold the same moduli in the same order. */
 uint64_t moduli_sum(const struct moduli *m);
+/*
+ * Neighbours of like size make products of like size: the moduli's numbers by size, then as they
+ * stand.  NULL when all have one size; else the caller's, for free().
+ */
+MUST_USE enum err_code moduli_by_size(const struct moduli *m, uint64_t **out, struct err *e);
 /* The path it was opened with. */
 const char *moduli_path(const struct moduli *m);
 

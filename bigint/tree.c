@@ -388,7 +388,7 @@ enum err_code tree_up(struct tree *t, bool sums, struct err *e)
 	size_t n = tree_limbs(t);
 	enum err_code err = height_new(t, &t->products[t->base], n, true, e);
 	if (err == ERR_OK && sums)
-		err = height_new(t, &t->sums, n, false, e);
+		err = height_new(t, &t->sums, n, t->o.rest && t->base == t->root, e);
 	if (err != ERR_OK)
 		return err;
 	err = for_nodes(t, t->base, block_up_round, e);
@@ -396,9 +396,10 @@ enum err_code tree_up(struct tree *t, bool sums, struct err *e)
 		return err;
 	step_done(t, t->base);
 	for (t->height = t->base; t->height < t->root; t->height++) {
-		err = height_new(t, &t->products[t->height + 1], n, t->height + 1 < t->root, e);
+		bool root = t->height + 1 == t->root;
+		err = height_new(t, &t->products[t->height + 1], n, !root || t->o.rest, e);
 		if (err == ERR_OK && sums)
-			err = height_new(t, &t->next, n, false, e);
+			err = height_new(t, &t->next, n, root && t->o.rest, e);
 		if (err != ERR_OK)
 			return err;
 		err = for_nodes(t, t->height + 1, up_round, e);
@@ -411,6 +412,10 @@ enum err_code tree_up(struct tree *t, bool sums, struct err *e)
 			t->next = (struct height){NULL, 0, false};
 		}
 		step_done(t, 1);
+	}
+	if (t->o.rest) {
+		height_rest(&t->products[t->root]);
+		height_rest(&t->sums);
 	}
 	return ERR_OK;
 }

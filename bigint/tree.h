@@ -20,6 +20,7 @@ struct tree;
 struct tree_options {
 	const char *spill_dir; /* where heights go that do not fit; NULL: none may */
 	uint64_t memory;       /* bytes for all heights together before they go there */
+	bool rest;             /* the root goes there too: the way down comes later */
 	void (*step)(void *arg, double work); /* called after each height; may be NULL */
 	void *arg;
 };
