@@ -11,8 +11,8 @@
  *   keys_tally.c    what the reports count; keys_json.c, keys_text.c, keys_sarif.c, keys_html.c
  *   keys_progress.c how far it is and how long it will take
  *
- * A step that was finished is not done again by --resume; steps 3 and 4 end in memory, so they are
- * (the batch has checkpoints of its own).
+ * A step that was finished is not done again by --resume; steps 3 and 4 end in memory, so they are,
+ * but for what the batch left in its folder (docs/spec/batch.md).
  */
 #ifndef CLI_KEYS_H
 #define CLI_KEYS_H
@@ -96,7 +96,7 @@ struct audit {
 	unsigned threads, bits_min;
 	int fail_on; /* enum severity; above all of them: never */
 	const char *private_keys, *sarif, *html;
-	bool resume;
+	bool resume, prepare;
 	/* what it works with */
 	char work[PATH_MAX];
 	bool work_temp;

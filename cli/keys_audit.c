@@ -20,7 +20,7 @@ static struct {
 	const char *format, *realm_db, *lists, *work, *memory, *sarif, *html, *private_keys,
 		*fail_on;
 	struct arg_number threads, min_bits;
-	bool resume;
+	bool resume, prepare;
 } opt;
 
 static const struct arg args[] = {
@@ -34,8 +34,10 @@ static const struct arg args[] = {
 	{"work", 0, ARG_TEXT, false, &opt.work, "DIR",
 		"keep what is found on the way here; else in a temporary folder"},
 	{"resume", 0, ARG_FLAG, false, &opt.resume, NULL, "go on reading where --work was left"},
+	{"prepare", 0, ARG_FLAG, false, &opt.prepare, NULL,
+		"stop before the moduli are compared: medseal-keys-mpi does that in --work"},
 	{"memory", 0, ARG_TEXT, false, &opt.memory, "SIZE",
-		"bytes of the product tree kept in memory (512M, 4G); else half of what is free"},
+		"bytes to compare moduli in (512M, 4G); else half of what is free"},
 	{"threads", 0, ARG_NUMBER, false, &opt.threads, "N", "else one for each processor"},
 	{"min-bits", 0, ARG_NUMBER, false, &opt.min_bits, "N",
 		"shorter RSA moduli are a finding; else 2048"},
@@ -129,6 +131,8 @@ static enum err_code parse_options(struct audit *a, struct err *e)
 		rc = parse_size(opt.memory, &a->memory, e);
 	if (rc == ERR_OK && opt.resume && opt.work == NULL)
 		rc = err_set(e, ERR_USAGE, "resume", "it needs --work DIR");
+	if (rc == ERR_OK && opt.prepare && opt.work == NULL)
+		rc = err_set(e, ERR_USAGE, "prepare", "it needs --work DIR");
 	if (rc == ERR_OK && opt.threads.set && (opt.threads.v < 1 || opt.threads.v > THREADS_MAX))
 		rc = err_set(e, ERR_USAGE, "threads", "1 to %d", THREADS_MAX);
 	if (rc == ERR_OK && opt.min_bits.set && opt.min_bits.v > PUBKEY_BITS_MAX)
@@ -138,6 +142,7 @@ static enum err_code parse_options(struct audit *a, struct err *e)
 	a->threads = opt.threads.set ? (unsigned)opt.threads.v : 0;
 	a->bits_min = opt.min_bits.set ? (unsigned)opt.min_bits.v : 0;
 	a->resume = opt.resume;
+	a->prepare = opt.prepare;
 	a->sarif = opt.sarif;
 	a->html = opt.html;
 	a->private_keys = opt.private_keys;
@@ -236,6 +241,8 @@ static enum err_code run_steps(struct audit *a, struct err *e)
 
 	if (rc == ERR_OK)
 		rc = audit_check(a, e);
+	if (rc == ERR_OK && a->prepare)
+		return audit_shared(a, e);
 	if (rc == ERR_OK && a->private_keys != NULL)
 		rc = private_begin(a->private_keys, &a->private_out, e);
 	if (rc == ERR_OK)
@@ -289,6 +296,10 @@ static enum err_code audit(struct audit *a, const struct arg_operands *operands,
 	if (rc == ERR_OK)
 		rc = run_steps(a, e);
 	a->tally.seconds[4] = (double)(clock_monotonic_ms() - start) / 1000;
+	if (rc == ERR_OK && a->prepare) {
+		out_note(a->c, "%u moduli are prepared in %s", keyset_modulus_count(a->set), a->work);
+		return ERR_OK;
+	}
 	return rc != ERR_OK ? rc : write_reports(a, e);
 }
 

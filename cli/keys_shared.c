@@ -321,7 +321,7 @@ static void show(void *arg, double done, double total)
 	struct pairing *p = arg;
 	struct err e;
 
-	/* The batch cannot be asked to stop: --resume begins it again, with all that was read. */
+	/* The batch cannot be asked to stop: --resume goes on from what it finished. */
 	if (audit_stopped()) {
 		progress_end(&p->progress);
 		enum err_code rc = audit_stop(p->a, &e);
@@ -380,8 +380,9 @@ enum err_code audit_shared(struct audit *a, struct err *e)
 	 */
 	(void)unlink(moduli);
 	rc = keyset_write_moduli(a->set, moduli, e);
-	if (rc == ERR_OK)
-		rc = run_batch(&p, moduli, dir, e);
+	if (rc != ERR_OK || a->prepare)
+		return rc;
+	rc = run_batch(&p, moduli, dir, e);
 	if (rc == ERR_OK)
 		rc = put_in_order(&a->shared, e);
 	if (rc == ERR_OK)
