@@ -35,7 +35,7 @@ struct input {
 	int64_t mtime_s, mtime_ns;
 	bool stream;      /* standard input or a pipe: read once, from its start */
 	bool walked;      /* found in a folder, not named */
-	const char *open; /* another file to read in its place; NULL: `path` */
+	char *open;       /* another file to read in its place; NULL: `path` */
 	const char *refused;
 	int errnum; /* with `refused`; 0: none */
 };

@@ -26,8 +26,12 @@ static enum err_code add(struct inputs *in, const struct input *one, struct err 
 		return err_set(e, ERR_LIMIT, one->path, "more than %u inputs", KEYSET_NONE - 1);
 	struct input copy = *one;
 	copy.path = mem_strdup(one->path);
-	if (copy.path == NULL)
+	copy.open = one->open != NULL ? mem_strdup(one->open) : NULL;
+	if (copy.path == NULL || (one->open != NULL && copy.open == NULL)) {
+		free(copy.path);
+		free(copy.open);
 		return err_set(e, ERR_NO_MEMORY, one->path, "for an input");
+	}
 	in->v[in->n++] = copy;
 	in->bytes += copy.size;
 	return ERR_OK;
@@ -179,7 +183,7 @@ static enum err_code copy_realm(const char *db, const char *copy, struct err *e)
 
 enum err_code inputs_add_realm(struct inputs *in, const char *db, const char *copy, struct err *e)
 {
-	struct input one = {.path = (char *)(uintptr_t)db, .open = copy};
+	struct input one = {.path = (char *)(uintptr_t)db, .open = (char *)(uintptr_t)copy};
 	struct stat st;
 
 	/* A run that goes on reads what it began with; the realm may have grown since. */
@@ -207,8 +211,10 @@ void inputs_digest(const struct inputs *in, struct sha256 *h)
 
 void inputs_free(struct inputs *in)
 {
-	for (size_t i = 0; i < in->n; i++)
+	for (size_t i = 0; i < in->n; i++) {
 		free(in->v[i].path);
+		free(in->v[i].open);
+	}
 	free(in->v);
 	*in = (struct inputs){0};
 }
