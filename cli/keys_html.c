@@ -193,17 +193,23 @@ static enum err_code put_clusters(struct html *h, struct err *e)
 static void put_row(void *arg, const struct key_row *r)
 {
 	struct html *h = arg;
-	struct buf key = buf_new(1024), why = buf_new(65536);
+	struct buf key = buf_new(1024), why = buf_new(65536), places = buf_new(BUF_MAX_DEFAULT);
 
 	buf_printf(&key, "%s\n%s", r->kind, r->id);
 	buf_str(&why, r->why);
 	if (r->shared[0] != '\0')
 		buf_printf(&why, "\nwith %s", r->shared);
+	if (r->shared_left > 0)
+		buf_printf(&why, "\nand %llu more", (unsigned long long)r->shared_left);
+	buf_str(&places, r->places);
+	if (r->places_left > 0)
+		buf_printf(&places, "\nand %llu more", (unsigned long long)r->places_left);
 	const char *cells[] = {severity_name(check_severity(r->check)), check_name(r->check),
-		buf_cstr(&key), buf_cstr(&why), r->places};
+		buf_cstr(&key), buf_cstr(&why), buf_cstr(&places)};
 	page_table_row(h->out, cells, 5);
 	buf_free(&key);
 	buf_free(&why);
+	buf_free(&places);
 }
 
 static enum err_code put_findings(struct html *h, struct err *e)

@@ -38,9 +38,6 @@ static enum err_code put_shared(struct making *m, const struct keyset_finding *f
 		hex_encode(k.id, SHA256_SIZE, id);
 		buf_printf(&m->shared, "%s%s", i > 0 ? "\n" : "", id);
 	}
-	if (f->shared_total > m->lines)
-		buf_printf(&m->shared, "\nand %llu more",
-			(unsigned long long)(f->shared_total - m->lines));
 	return ERR_OK;
 }
 
@@ -71,8 +68,9 @@ static enum err_code put_row(void *arg, const struct keyset_finding *f, struct e
 	if (rc != ERR_OK)
 		return rc;
 	if (m->places_n > m->lines)
-		buf_printf(&m->places, "\nand %llu more places",
-			(unsigned long long)(m->places_n - m->lines));
+		r.places_left = m->places_n - m->lines;
+	if (f->shared_total > m->lines)
+		r.shared_left = f->shared_total - m->lines;
 	hex_encode(k.id, SHA256_SIZE, r.id);
 	buf_str(&m->kind, pubkey_kind_name(k.kind));
 	if (pubkey_bits(&k) > 0 &&
@@ -165,9 +163,9 @@ void tally_sentence(const struct tally *t, struct buf *out)
 			out, " (%llu more did not fit)", (unsigned long long)t->signatures_dropped);
 	buf_str(out, ".");
 	if (t->without_keys > 0)
-		buf_printf(out, " %llu other files hold no keys.",
-			(unsigned long long)t->without_keys);
+		buf_printf(out, " %llu other %s no keys.", (unsigned long long)t->without_keys,
+			t->without_keys == 1 ? "file holds" : "files hold");
 	if (t->links > 0)
-		buf_printf(out, " %llu symbolic links were not followed.",
-			(unsigned long long)t->links);
+		buf_printf(out, " %llu symbolic %s not followed.", (unsigned long long)t->links,
+			t->links == 1 ? "link was" : "links were");
 }

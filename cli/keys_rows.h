@@ -11,13 +11,14 @@ struct key_row {
 	char id[2 * SHA256_SIZE + 1];
 	const char *kind; /* "RSA 2048" */
 	const char *why;
-	const char *places; /* a line each */
-	const char *shared; /* ids, a line each; "" for none */
+	const char *places;                /* a line each */
+	const char *shared;                /* ids, a line each; "" for none */
+	uint64_t places_left, shared_left; /* how many there are beyond */
 };
 
 /*
- * At most `rows` findings, each with at most `lines` places and `lines` ids (what is left out is
- * counted in a last line); `left` is how many findings there are beyond.
+ * At most `rows` findings, each with at most `lines` places and `lines` ids; `left` is how many
+ * findings there are beyond.
  */
 MUST_USE enum err_code key_rows(struct audit *a, size_t rows, size_t lines,
 	void (*each)(void *arg, const struct key_row *r), void *arg, uint64_t *left, struct err *e);

@@ -26,6 +26,12 @@ static void put_lines(FILE *f, const char *indent, const char *text)
 	}
 }
 
+static void put_more(FILE *f, uint64_t left, const char *one, const char *many)
+{
+	if (left > 0)
+		fprintf(f, "    and %" PRIu64 " more %s\n", left, left == 1 ? one : many);
+}
+
 static void put_row(void *arg, const struct key_row *r)
 {
 	struct text *t = arg;
@@ -35,7 +41,9 @@ static void put_row(void *arg, const struct key_row *r)
 	fprintf(t->f, "    %s\n", check_sentence(r->check));
 	put_lines(t->f, "    ", r->why);
 	put_lines(t->f, "    in ", r->places);
+	put_more(t->f, r->places_left, "place", "places");
 	put_lines(t->f, "    with ", r->shared);
+	put_more(t->f, r->shared_left, "key", "keys");
 }
 
 static void put_checks(FILE *f, const struct tally *t)
