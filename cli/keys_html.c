@@ -14,6 +14,7 @@
 #define FLAWS 200
 #define CLUSTERS 24 /* drawn */
 #define LABEL_BYTES 4
+#define ID_SHOWN 16 /* hex digits of another key's id */
 
 struct html {
 	struct audit *a;
@@ -190,6 +191,16 @@ static enum err_code put_clusters(struct html *h, struct err *e)
 	return rc;
 }
 
+/* The first digits are enough to find the row of the other key: whole ids would be a wall. */
+static void put_shared(struct buf *out, const char *ids)
+{
+	while (*ids != '\0') {
+		const char *end = strchrnul(ids, '\n');
+		buf_printf(out, "\nwith %.*s\xe2\x80\xa6", ID_SHOWN, ids);
+		ids = *end == '\0' ? end : end + 1;
+	}
+}
+
 static void put_row(void *arg, const struct key_row *r)
 {
 	struct html *h = arg;
@@ -197,8 +208,7 @@ static void put_row(void *arg, const struct key_row *r)
 
 	buf_printf(&key, "%s\n%s", r->kind, r->id);
 	buf_str(&why, r->why);
-	if (r->shared[0] != '\0')
-		buf_printf(&why, "\nwith %s", r->shared);
+	put_shared(&why, r->shared);
 	if (r->shared_left > 0)
 		buf_printf(&why, "\nand %llu more", (unsigned long long)r->shared_left);
 	buf_str(&places, r->places);

@@ -35,14 +35,15 @@ static const char style[] =
 	".wide{overflow-x:auto}\n"
 	"table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-"
 	"nums}\n"
-	"th,td{text-align:left;vertical-align:top;padding:.45rem .75rem;"
+	"th,td{text-align:left;vertical-align:top;padding:.45rem .75rem;min-width:6.5rem;"
 	"border-bottom:1px solid var(--line);overflow-wrap:anywhere;white-space:pre-line}\n"
 	"th{color:var(--soft);font-weight:600;white-space:nowrap;border-bottom:2px solid "
 	"var(--line)}\n"
 	"tbody tr:nth-child(even){background:var(--band)}\n"
 	".error{color:var(--error);font-weight:600}.warning{color:var(--warning);font-weight:600}"
 	".note{color:var(--note);font-weight:600}\n"
-	"figure{margin:1rem 0 1.5rem}\n"
+	"td.id{font-family:ui-monospace,monospace;font-size:.8rem;min-width:calc(32ch + 1.5rem)}\n"
+	"figure{margin:1rem 2rem 1.5rem 0;display:inline-block;vertical-align:top;max-width:100%}\n"
 	"figure svg{display:block;max-width:100%;height:auto}\n"
 	"figcaption{color:var(--soft);font-size:.92rem;margin-top:.5rem;max-width:46rem}\n"
 	"@media "
@@ -117,6 +118,19 @@ void page_table_begin(struct buf *out, const char *const *headings, size_t n)
 	buf_str(out, "</tr></thead>\n<tbody>\n");
 }
 
+/* SHA-256 in hex. */
+#define ID_DIGITS 64
+
+/* Does the cell end with an id?  All ids then have the same width, and break in their middle. */
+static bool ends_with_id(const char *cell)
+{
+	size_t len = strlen(cell);
+
+	return len >= ID_DIGITS &&
+	       strspn(cell + len - ID_DIGITS, "0123456789abcdef") == ID_DIGITS &&
+	       (len == ID_DIGITS || cell[len - ID_DIGITS - 1] == '\n');
+}
+
 static bool is_level(const char *cell)
 {
 	return strcmp(cell, "error") == 0 || strcmp(cell, "warning") == 0 ||
@@ -128,9 +142,11 @@ void page_table_row(struct buf *out, const char *const *cells, size_t n)
 	buf_str(out, "<tr>");
 	for (size_t i = 0; i < n; i++) {
 		if (is_level(cells[i]))
-			buf_printf(out, "<td class=\"%s\">%s</td>\n", cells[i], cells[i]);
+			buf_printf(out, "<td class=\"%s\">", cells[i]);
 		else
-			element(out, "td", cells[i]);
+			buf_str(out, ends_with_id(cells[i]) ? "<td class=\"id\">" : "<td>");
+		page_escape(out, bytes_str(cells[i]));
+		buf_str(out, "</td>\n");
 	}
 	buf_str(out, "</tr>\n");
 }
