@@ -116,7 +116,7 @@ enum err_code report_sarif(struct audit *a, struct err *e)
 	sarif_invocation(&w.s, true);
 	if (rc == ERR_OK)
 		rc = keyset_flaws(a->set, put_flaw, &w, e);
-	enum err_code end = sarif_end(&w.s, rc == ERR_OK ? e : NULL);
+	enum err_code end = sarif_end(&w.s, a->sarif, rc == ERR_OK ? e : NULL);
 	rc = rc != ERR_OK ? rc : end;
 	if (fclose(f) != 0 && rc == ERR_OK)
 		rc = err_sys(e, errno == ENOSPC ? ERR_DISK_FULL : ERR_IO, a->sarif, errno,

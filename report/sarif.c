@@ -1,5 +1,6 @@
 #include "report/sarif.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yyjson.h>
@@ -7,6 +8,13 @@
 #include "report/text.h"
 
 #define TEXT_MAX 4096u
+
+static void not_written(struct sarif *s)
+{
+	s->bad = true;
+	if (s->errnum == 0)
+		s->errnum = errno;
+}
 
 /* Takes `doc`: written, after a comma when it is not the first of its list. */
 static void put(struct sarif *s, yyjson_mut_doc *doc)
@@ -16,8 +24,10 @@ static void put(struct sarif *s, yyjson_mut_doc *doc)
 	if (s->later)
 		putc(',', s->f);
 	s->later = true;
-	if (text == NULL || fprintf(s->f, "\n%s", text) < 0)
+	if (text == NULL)
 		s->bad = true;
+	else if (fprintf(s->f, "\n%s", text) < 0)
+		not_written(s);
 	free(text);
 	yyjson_mut_doc_free(doc);
 }
@@ -92,9 +102,11 @@ void sarif_result(struct sarif *s, size_t rule, const char *message, const char 
 		"keySha256/v1", fingerprint);
 	text = yyjson_mut_write(doc, 0, NULL);
 	/* Without its last brace: the places follow, one by one. */
-	if (text == NULL || fprintf(s->f, "%s\n%.*s,\"locations\":[", s->later ? "," : "",
-				    (int)strlen(text) - 1, text) < 0)
+	if (text == NULL)
 		s->bad = true;
+	else if (fprintf(s->f, "%s\n%.*s,\"locations\":[", s->later ? "," : "",
+			 (int)strlen(text) - 1, text) < 0)
+		not_written(s);
 	free(text);
 	yyjson_mut_doc_free(doc);
 	s->later = false;
@@ -182,10 +194,15 @@ void sarif_notification(
 	put(s, doc);
 }
 
-enum err_code sarif_end(struct sarif *s, struct err *e)
+enum err_code sarif_end(struct sarif *s, const char *name, struct err *e)
 {
 	fprintf(s->f, "]}]}]}\n");
-	if (s->bad || fflush(s->f) != 0 || ferror(s->f))
-		return err_set(e, ERR_IO, "SARIF report", "it cannot be written");
-	return ERR_OK;
+	if (fflush(s->f) != 0 || ferror(s->f))
+		not_written(s);
+	if (!s->bad)
+		return ERR_OK;
+	if (s->errnum == 0)
+		return err_set(e, ERR_NO_MEMORY, name, "for the report");
+	return err_sys(e, s->errnum == ENOSPC || s->errnum == EDQUOT ? ERR_DISK_FULL : ERR_IO, name,
+		s->errnum, "the report cannot be written");
 }

@@ -31,6 +31,7 @@ struct sarif {
 	const struct sarif_rule *rule;
 	bool later; /* not the first of its list */
 	bool bad;
+	int errnum; /* of the first write that failed; 0: none did, or there was no memory */
 };
 
 void sarif_begin(struct sarif *s, FILE *f, const struct sarif_rule *rule, size_t rules);
@@ -42,7 +43,8 @@ void sarif_result_end(struct sarif *s);
 void sarif_invocation(struct sarif *s, bool successful);
 void sarif_notification(
 	struct sarif *s, const struct sarif_place *at, const char *id, const char *message);
-/* ERR_IO when something could not be written. */
-MUST_USE enum err_code sarif_end(struct sarif *s, struct err *e);
+/* ERR_DISK_FULL, ERR_IO or ERR_NO_MEMORY, of the file `name`, when it could not be written whole.
+ */
+MUST_USE enum err_code sarif_end(struct sarif *s, const char *name, struct err *e);
 
 #endif
