@@ -61,7 +61,7 @@ static enum err_code one_tree(struct run *r, struct err *e)
 	uint64_t *v = NULL;
 	if (err == ERR_OK) {
 		size_t n = tree_limbs(t);
-		v = malloc((n + 1) * sizeof(*v));
+		v = limbs_new(n + 1);
 		if (v == NULL)
 			err = err_set(e, ERR_NO_MEMORY, "product tree", "the root's fraction");
 	}

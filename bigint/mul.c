@@ -46,25 +46,36 @@ static void area_free(struct area *a)
 	*a = (struct area){NULL, 0};
 }
 
+/* At least `*size` bytes; says how many. */
+static void *memory_new(size_t *size)
+{
+	bool huge = *size >= 4 * HUGE_PAGE;
+	size_t unit = huge ? HUGE_PAGE : 4096;
+	if (*size > SIZE_MAX - unit)
+		return NULL;
+	*size = (*size + unit - 1) / unit * unit;
+	void *p = aligned_alloc(unit, *size);
+	if (p != NULL && huge)
+		(void)madvise(p, *size, MADV_HUGEPAGE);
+	return p;
+}
+
+uint64_t *limbs_new(size_t n)
+{
+	size_t size = (n + 1) * sizeof(uint64_t);
+	return n < SIZE_MAX / sizeof(uint64_t) - 1 ? memory_new(&size) : NULL;
+}
+
 static void *area_fit(struct mul *m, struct area *a, size_t size)
 {
 	if (size <= a->size)
 		return a->p;
-	bool huge = size >= 4 * HUGE_PAGE;
-	size_t unit = huge ? HUGE_PAGE : 4096;
-	if (size > SIZE_MAX - unit) {
-		atomic_store(&m->lacked, true);
-		return NULL;
-	}
 	area_free(a);
-	size = (size + unit - 1) / unit * unit;
-	a->p = aligned_alloc(unit, size);
+	a->p = memory_new(&size);
 	if (a->p == NULL) {
 		atomic_store(&m->lacked, true);
 		return NULL;
 	}
-	if (huge)
-		(void)madvise(a->p, size, MADV_HUGEPAGE);
 	a->size = size;
 	return a->p;
 }

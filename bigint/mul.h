@@ -32,6 +32,12 @@ MUST_USE enum err_code mul_end(struct mul *m, struct err *e);
 #define MUL_SLOTS 4
 uint64_t *mul_scratch(struct mul *m, struct crew c, unsigned slot, size_t n);
 
+/*
+ * Memory for a number of `n` limbs, in large pages where that is worth it: the first touch of a
+ * small page costs as much as a transform's step over it.  NULL without memory; for free().
+ */
+uint64_t *limbs_new(size_t n);
+
 struct num {
 	uint64_t *p;
 	size_t n;

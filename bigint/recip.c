@@ -32,7 +32,7 @@ void recip(struct mul *m, struct crew c, uint64_t *x, const uint64_t *a, size_t 
 		return;
 	}
 	size_t h = n / 2 + 1;
-	uint64_t *xh = malloc((h + 1 + n + 3 + n + 4) * sizeof(*xh));
+	uint64_t *xh = limbs_new(h + 1 + n + 3 + n + 4);
 	if (xh == NULL) {
 		mul_lack(m);
 		return;
@@ -81,7 +81,7 @@ void recip_fraction(
 	size_t pn = normal(p, n), f = n + 1;
 	/* s' x / B^(q + pn - f) is off by x's error times s' / B^(q + pn - f) <= B^(1 + f - q). */
 	size_t q = f + 1;
-	uint64_t *a = malloc((q + n + 2 + q + 1) * sizeof(*a));
+	uint64_t *a = limbs_new(q + n + 2 + q + 1);
 	if (a == NULL) {
 		mul_lack(m);
 		return;
@@ -100,7 +100,7 @@ void recip_fraction(
 
 bool recip_mod_new(struct mul *m, struct crew c, const uint64_t *p, size_t n, struct recip_mod *out)
 {
-	*out = (struct recip_mod){.a = malloc((n + 1) * 8), .x = malloc((n + 1) * 8), .n = n};
+	*out = (struct recip_mod){.a = limbs_new(n + 1), .x = limbs_new(n + 1), .n = n};
 	if (out->a == NULL || out->x == NULL) {
 		recip_mod_free(out);
 		return false;

@@ -250,7 +250,7 @@ enum err_code subset_begin(struct subset_job *j, uint32_t i, struct err *e)
 		return err;
 	size_t n = j->own.n;
 	struct crew all = {mul_pool(j->m), 0};
-	j->residue = malloc(2 * n * sizeof(*j->residue));
+	j->residue = limbs_new(2 * n);
 	if (j->residue == NULL || !recip_mod_new(j->m, all, j->own.words, n, &j->mod))
 		return err_set(e, ERR_NO_MEMORY, "subset", "a residue of %zu limbs", n);
 	return mul_end(j->m, e);
@@ -293,7 +293,7 @@ enum err_code subset_foreign(
 		reduce_long(j, j->residue, product, n);
 		j->have_residue = true;
 	} else {
-		uint64_t *z = malloc(4 * own * sizeof(*z));
+		uint64_t *z = limbs_new(4 * own);
 		if (z == NULL)
 			return err_set(e, ERR_NO_MEMORY, "subset", "a residue of %zu limbs", own);
 		reduce_long(j, z + 2 * own, product, n);
@@ -312,17 +312,17 @@ static enum err_code root_value(struct subset_job *j, struct tree *t, uint64_t *
 {
 	struct crew all = {mul_pool(j->m), 0};
 	size_t limbs = tree_limbs(t), n = j->own.n;
-	uint64_t *v = malloc((limbs + 1) * sizeof(*v)), *s = calloc(limbs, sizeof(*s));
+	uint64_t *v = limbs_new(limbs + 1), *s = limbs_new(limbs);
 	enum err_code err = ERR_OK;
 	if (v == NULL || s == NULL)
 		err = err_set(e, ERR_NO_MEMORY, "subset", "the root's fraction");
 	if (err == ERR_OK && j->have_residue) {
-		uint64_t *z = malloc(2 * n * sizeof(*z));
+		uint64_t *z = limbs_new(2 * n);
 		if (z == NULL)
 			err = err_set(e, ERR_NO_MEMORY, "subset", "the root's product");
 		else {
 			/* The sum may pass the product, by less than the number of moduli. */
-			uint64_t *reduced = malloc(2 * n * sizeof(*z));
+			uint64_t *reduced = limbs_new(2 * n);
 			if (reduced == NULL)
 				mul_lack(j->m);
 			else {
@@ -332,6 +332,7 @@ static enum err_code root_value(struct subset_job *j, struct tree *t, uint64_t *
 			free(reduced);
 			free(z);
 			memcpy(s, j->residue, n * sizeof(*s));
+			memset(s + n, 0, (limbs - n) * sizeof(*s));
 		}
 	} else if (err == ERR_OK) {
 		memcpy(s, tree_sum(t), limbs * sizeof(*s));

@@ -398,8 +398,10 @@ enum err_code tree_up(struct tree *t, bool sums, struct err *e)
 	for (t->height = t->base; t->height < t->root; t->height++) {
 		bool root = t->height + 1 == t->root;
 		err = height_new(t, &t->products[t->height + 1], n, !root || t->o.rest, e);
-		if (err == ERR_OK && sums)
+		if (err == ERR_OK && sums && (t->next.p == NULL || (root && t->o.rest))) {
+			height_free(t, &t->next);
 			err = height_new(t, &t->next, n, root && t->o.rest, e);
+		}
 		if (err != ERR_OK)
 			return err;
 		err = for_nodes(t, t->height + 1, up_round, e);
@@ -407,12 +409,13 @@ enum err_code tree_up(struct tree *t, bool sums, struct err *e)
 			return err;
 		height_rest(&t->products[t->height]);
 		if (sums) {
-			height_free(t, &t->sums);
+			struct height used = t->sums;
 			t->sums = t->next;
-			t->next = (struct height){NULL, 0, false};
+			t->next = used; /* written over by the height after the next */
 		}
 		step_done(t, 1);
 	}
+	height_free(t, &t->next);
 	if (t->o.rest) {
 		height_rest(&t->products[t->root]);
 		height_rest(&t->sums);
@@ -519,25 +522,31 @@ enum err_code tree_down(struct tree *t, uint64_t *v, tree_hit hit, void *arg, st
 {
 	t->hit = hit;
 	t->hit_arg = arg;
-	size_t n = tree_limbs(t);
+	size_t most = tree_limbs(t) + nodes(t, t->base); /* the lowest height has most fractions */
+	uint64_t *other = NULL;
 	t->v = v;
 	tree_drop_root(t);
 	enum err_code err = ERR_OK;
 	for (unsigned h = t->root; err == ERR_OK && h-- > t->base;) {
 		t->height = h;
-		t->v_next = malloc((n + nodes(t, h)) * sizeof(*t->v_next));
+		/* Two take turns; the root's own is too short for more than the root. */
+		t->v_next = h + 2 < t->root ? other : limbs_new(most);
 		if (t->v_next == NULL)
 			err = err_set(e, ERR_NO_MEMORY, "product tree", "fractions of a height");
 		else
 			err = for_nodes(t, h + 1, down_round, e);
 		height_free(t, &t->products[h]);
-		free(v);
+		if (h + 1 == t->root)
+			free(v);
+		else
+			other = v;
 		t->v = v = t->v_next;
 		step_done(t, 1);
 	}
 	if (err == ERR_OK)
 		err = for_nodes(t, t->base, block_down_round, e);
 	free(v);
+	free(other);
 	step_done(t, t->base);
 	return err;
 }
