@@ -19,6 +19,7 @@ struct run {
 	struct mul *m;
 	uint64_t *order; /* NULL: as the file has them */
 	struct hits hits;
+	bool begun; /* by an earlier call: the plan is there */
 	double done, total;
 };
 
@@ -85,14 +86,13 @@ static enum err_code one_tree(struct run *r, struct err *e)
 static enum err_code plan(struct run *r, uint32_t *subsets, struct err *e)
 {
 	struct checkpoint_id id = {moduli_sum(r->moduli), CHECKPOINT_PLAN, 0, 0};
-	bool begun = false;
 	*subsets = 1;
 	if (r->o->work_dir == NULL)
 		return ERR_OK;
-	enum err_code err = checkpoint_have(r->o->work_dir, &id, &begun, e);
-	*subsets = begun ? id.subsets
-			 : (r->o->subsets > 0 ? r->o->subsets
-					      : subset_count_for(r->moduli, memory_of(r->o)));
+	enum err_code err = checkpoint_have(r->o->work_dir, &id, &r->begun, e);
+	*subsets = r->begun ? id.subsets
+			    : (r->o->subsets > 0 ? r->o->subsets
+						 : subset_count_for(r->moduli, memory_of(r->o)));
 	return err;
 }
 
@@ -135,7 +135,9 @@ static enum err_code in_subsets(struct run *r, uint32_t subsets, struct err *e)
 	if (err != ERR_OK)
 		return err;
 	r->total = subset_total(j);
-	err = checkpoint_write(r->o->work_dir, &id, NULL, 0, e);
+	/* Not again: a write that fails would take away the plan, and with it what was finished. */
+	if (!r->begun)
+		err = checkpoint_write(r->o->work_dir, &id, NULL, 0, e);
 	if (err == ERR_OK)
 		err = all_answered(j, subsets, &done, e);
 	for (uint32_t i = 0; err == ERR_OK && !done && i < subsets; i++)
