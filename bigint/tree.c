@@ -88,18 +88,27 @@ static void height_free(struct tree *t, struct height *h)
 	*h = (struct height){NULL, 0, false};
 }
 
+static bool no_space(int errnum)
+{
+	return errnum == ENOSPC || errnum == EDQUOT;
+}
+
 /* Space is taken before it is used: a mapping that lacks it would end the process. */
 static enum err_code spill_new(struct tree *t, struct height *h, struct err *e)
 {
 	const char *dir = t->o.spill_dir;
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return err_sys(e, ERR_IO, dir, errno, "no file can be made in it");
-	int errnum = posix_fallocate(fd, 0, (off_t)h->bytes);
+		return err_sys(e, no_space(errno) ? ERR_DISK_FULL : ERR_IO, dir, errno,
+			"no file can be made in it");
+	int errnum;
+	do /* many gigabytes take long enough for a signal to come */
+		errnum = posix_fallocate(fd, 0, (off_t)h->bytes);
+	while (errnum == EINTR);
 	if (errnum != 0) {
 		(void)close(fd);
-		return err_sys(e, errnum == ENOSPC || errnum == EDQUOT ? ERR_DISK_FULL : ERR_IO,
-			dir, errnum, "%zu bytes of the product tree", h->bytes);
+		return err_sys(e, no_space(errnum) ? ERR_DISK_FULL : ERR_IO, dir, errnum,
+			"%zu bytes of the product tree", h->bytes);
 	}
 	void *p = mmap(NULL, h->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	errnum = errno;
