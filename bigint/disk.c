@@ -100,9 +100,15 @@ enum err_code disk_head(struct disk_file *f, const void *p, size_t n, struct err
 	enum err_code err = flush(f, e);
 	if (err != ERR_OK)
 		return err;
-	ssize_t done = pwrite(f->fd, p, n, 0);
-	if (done < 0 || (size_t)done != n)
-		return failed(f->path, done < 0 ? errno : ENOSPC, "writing its head failed", e);
+	for (size_t at = 0; at < n;) {
+		ssize_t done = pwrite(f->fd, (const uint8_t *)p + at, n - at, (off_t)at);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return failed(f->path, done == 0 ? EIO : errno, "writing its head failed",
+				e);
+		at += (size_t)done;
+	}
 	return ERR_OK;
 }
 
