@@ -1,5 +1,6 @@
 #include "bigint/checkpoint.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -119,6 +120,17 @@ void checkpoint_close(struct checkpoint *c)
 	*c = (struct checkpoint){{NULL, 0}, NULL, 0};
 }
 
+/* Now rather than when its work is done again and cannot be put in its place. */
+static enum err_code discard(
+	const char *dir, const struct checkpoint_id *id, const struct err *why, struct err *e)
+{
+	char path[PATH_MAX];
+	enum err_code err = path_of(path, dir, id, e);
+	if (err == ERR_OK && unlink(path) != 0 && errno != ENOENT)
+		err = err_sys(e, ERR_IO, path, errno, "%s, and cannot be removed", why->reason);
+	return err;
+}
+
 enum err_code checkpoint_have(
 	const char *dir, struct checkpoint_id *id, bool *have, struct err *e)
 {
@@ -128,8 +140,8 @@ enum err_code checkpoint_have(
 	checkpoint_close(&c);
 	*have = err == ERR_OK;
 	if (err == ERR_MALFORMED || err == ERR_TRUNCATED || err == ERR_TRAILING)
-		checkpoint_remove(dir, id);
-	else if (err != ERR_OK && err != ERR_NOT_FOUND) {
+		return discard(dir, id, &why, e);
+	if (err != ERR_OK && err != ERR_NOT_FOUND) {
 		*e = why;
 		return err;
 	}

@@ -46,7 +46,10 @@ struct checkpoint {
 MUST_USE enum err_code checkpoint_open(
 	const char *dir, struct checkpoint_id *id, struct checkpoint *out, struct err *e);
 void checkpoint_close(struct checkpoint *c);
-/* Is it there and whole?  One that is damaged is removed: it is made again. */
+/*
+ * Is it there and whole?  One that is damaged is removed, to be made again; ERR_IO when it cannot be
+ * removed.
+ */
 MUST_USE enum err_code checkpoint_have(
 	const char *dir, struct checkpoint_id *id, bool *have, struct err *e);
 void checkpoint_remove(const char *dir, const struct checkpoint_id *id);

@@ -171,7 +171,8 @@ void disk_abandon(struct disk_file *f)
 enum err_code disk_map(const char *path, struct disk_map *out, struct err *e)
 {
 	*out = (struct disk_map){NULL, 0};
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Not blocked by a pipe that has no writer. */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, path, errno,
 			"it cannot be opened");
