@@ -13,6 +13,12 @@
 /* Heights below this are made again on the way down: they are cheap and as large as the others. */
 #define TREE_BLOCK 5
 #define HEIGHTS_MAX 64
+/*
+ * How far v * N may be from a whole number at a leaf, in 2^-64: two units for each height and at
+ * most 16 from the root's fraction are below 2^8.  What is wrong for another reason is as good as
+ * random there, and found but for one time in 2^49.
+ */
+#define LEAF_ERROR ((uint64_t)1 << 14)
 #define HUGE_PAGE ((size_t)1 << 21)
 
 struct height {
@@ -40,7 +46,8 @@ struct tree {
 	uint64_t *v_next;
 	tree_hit hit;
 	void *hit_arg;
-	pthread_mutex_t hit_lock;
+	pthread_mutex_t hit_lock; /* of `hit` and: */
+	uint64_t wrong;           /* leaves that cannot be right */
 };
 
 static uint64_t nodes(const struct tree *t, unsigned height)
@@ -454,8 +461,9 @@ static void down_round(void *arg, size_t i, unsigned thread)
 }
 
 /*
- * The last step: v * N is the remainder of P / N modulo N, but for less than half a unit; its gcd
- * with N is what N shares.
+ * The last step: v * N is the remainder of P / N modulo N, but for LEAF_ERROR; its gcd with N is
+ * what N shares.  Anything farther from a whole number was computed wrongly on the way (a fault of
+ * memory or of a kernel): then the tree has no answer.
  */
 static void leaf(struct tree *t, struct crew c, uint64_t i, const uint64_t *v)
 {
@@ -466,6 +474,12 @@ static void leaf(struct tree *t, struct crew c, uint64_t i, const uint64_t *v)
 		return;
 	uint64_t *y = z + 2 * n + 2, *g = y + n + 1;
 	mpn_mul((mp_ptr)z, (mp_srcptr)v, (mp_size_t)(n + 1), (mp_srcptr)p, (mp_size_t)n);
+	if (z[n] > LEAF_ERROR && z[n] < UINT64_MAX - LEAF_ERROR) {
+		pthread_mutex_lock(&t->hit_lock);
+		t->wrong++;
+		pthread_mutex_unlock(&t->hit_lock);
+		return;
+	}
 	/* Rounded: half a unit is the highest bit of limb n. */
 	uint64_t *r = z + n + 1;
 	if (z[n] >> 63)
@@ -554,6 +568,11 @@ enum err_code tree_down(struct tree *t, uint64_t *v, tree_hit hit, void *arg, st
 	}
 	if (err == ERR_OK)
 		err = for_nodes(t, t->base, block_down_round, e);
+	if (err == ERR_OK && t->wrong > 0)
+		err = err_set(e, ERR_INTERNAL, moduli_path(t->moduli),
+			"%llu of %llu remainders are no whole numbers: this machine computed wrongly "
+			"(memory, processor or its kernel of transforms); run it again, elsewhere",
+			(unsigned long long)t->wrong, (unsigned long long)t->count);
 	free(v);
 	free(other);
 	step_done(t, t->base);

@@ -45,6 +45,7 @@ typedef void (*tree_hit)(void *arg, uint64_t modulus, const uint64_t *factor, si
 /*
  * From the root's value v (tree_limbs() + 1 limbs, given up with free()) to each modulus N: the gcd
  * of N with what v says is left of it, and `hit` for each above 1, in any order, one at a time.
+ * ERR_INTERNAL when products or fractions were computed wrongly; what was said is then worth nothing.
  */
 MUST_USE enum err_code tree_down(
 	struct tree *t, uint64_t *v, tree_hit hit, void *arg, struct err *e);
