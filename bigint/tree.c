@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "bigint/witness.h"
+
 /* Heights below this are made again on the way down: they are cheap and as large as the others. */
 #define TREE_BLOCK 5
 #define HEIGHTS_MAX 64
@@ -20,6 +22,10 @@
  */
 #define LEAF_ERROR ((uint64_t)1 << 14)
 #define HUGE_PAGE ((size_t)1 << 21)
+
+#define WRONGLY                                                                                    \
+	"came out wrong: this machine computed wrongly (memory, processor or its kernel of "       \
+	"transforms); run it again, elsewhere"
 
 struct height {
 	uint64_t *p;
@@ -398,6 +404,22 @@ static enum err_code for_nodes(
 	return mul_end(t->m, e);
 }
 
+/* A product or sum that is wrong somewhere is wrong at the root; leaves would not find a sum. */
+static enum err_code check_root(const struct tree *t, struct err *e)
+{
+	struct witness w = {1, 0};
+	for (uint64_t i = 0; i < t->count; i++) {
+		size_t n;
+		const uint64_t *p = modulus(t, i, &n);
+		witness_add(&w, p, n);
+	}
+	if (witness_of(t->products[t->root].p, tree_limbs(t)) == w.product &&
+		(!t->with_sums || witness_of(t->sums.p, tree_limbs(t)) == w.sum))
+		return ERR_OK;
+	return err_set(e, ERR_INTERNAL, moduli_path(t->moduli),
+		"a product or sum of %llu moduli " WRONGLY, (unsigned long long)t->count);
+}
+
 enum err_code tree_up(struct tree *t, bool sums, struct err *e)
 {
 	t->with_sums = sums;
@@ -432,11 +454,12 @@ enum err_code tree_up(struct tree *t, bool sums, struct err *e)
 		step_done(t, 1);
 	}
 	height_free(t, &t->next);
+	err = check_root(t, e);
 	if (t->o.rest) {
 		height_rest(&t->products[t->root]);
 		height_rest(&t->sums);
 	}
-	return ERR_OK;
+	return err;
 }
 
 /* ---- down
@@ -570,8 +593,7 @@ enum err_code tree_down(struct tree *t, uint64_t *v, tree_hit hit, void *arg, st
 		err = for_nodes(t, t->base, block_down_round, e);
 	if (err == ERR_OK && t->wrong > 0)
 		err = err_set(e, ERR_INTERNAL, moduli_path(t->moduli),
-			"%llu of %llu remainders are no whole numbers: this machine computed wrongly "
-			"(memory, processor or its kernel of transforms); run it again, elsewhere",
+			"%llu of %llu remainders " WRONGLY,
 			(unsigned long long)t->wrong, (unsigned long long)t->count);
 	free(v);
 	free(other);

@@ -35,7 +35,7 @@ size_t tree_limbs(const struct tree *t);
 const uint64_t *tree_product(const struct tree *t);
 uint64_t *tree_sum(struct tree *t);
 
-/* Products and, if `sums`, sums of all heights. */
+/* Products and, if `sums`, sums of all heights.  ERR_INTERNAL when the root is wrong. */
 MUST_USE enum err_code tree_up(struct tree *t, bool sums, struct err *e);
 /* Gives back the root's product and sum, once they are used. */
 void tree_drop_root(struct tree *t);
