@@ -11,12 +11,8 @@
  *   keys_tally.c    what the reports count; keys_json.c, keys_text.c, keys_sarif.c, keys_html.c
  *   keys_progress.c how far it is and how long it will take
  *
-<<<<<<< HEAD
  * A step that was finished is not done again by --resume; steps 3 and 4 end in memory, so they are,
  * but for what the batch left in its folder (docs/spec/batch.md).
-=======
- * A step that was finished is not done again by --resume; steps 3 and 4 end in memory, so they are.
->>>>>>> ec20b37 (Correct the pages of the work folder and the reports of a key audit)
  */
 #ifndef CLI_KEYS_H
 #define CLI_KEYS_H
