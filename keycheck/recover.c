@@ -101,13 +101,14 @@ static EVP_PKEY *rsa_key(const struct rsa *r)
 
 static enum err_code write_pem(EVP_PKEY *key, struct buf *pem, struct err *e)
 {
-	BIO *bio = BIO_new(BIO_s_secmem());
+	BIO *bio;
 	char *text;
 	long n;
 	enum err_code rc;
 
 	if (!pem->secret)
 		return err_set(e, ERR_INTERNAL, "private key", "the buffer is not secret");
+	bio = BIO_new(BIO_s_secmem());
 	if (bio == NULL ||
 		PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1) {
 		BIO_free(bio);
@@ -145,6 +146,16 @@ enum err_code recover_rsa(
 	return rc;
 }
 
+/* Is the private number that of the point?  The library takes them as they are given. */
+static bool is_pair(EVP_PKEY *key)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+	bool yes = ctx != NULL && EVP_PKEY_pairwise_check(ctx) == 1;
+
+	EVP_PKEY_CTX_free(ctx);
+	return yes;
+}
+
 enum err_code recover_ec(struct bytes spki, struct bytes number, struct buf *pem, struct err *e)
 {
 	const uint8_t *p = spki.p;
@@ -166,8 +177,12 @@ enum err_code recover_ec(struct bytes spki, struct bytes number, struct buf *pem
 		OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_PRIV_KEY, d) == 1 &&
 		OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point, point_n) == 1)
 		key = from_params("EC", bld);
-	rc = key != NULL ? write_pem(key, pem, e)
-			 : err_set(e, ERR_NOT_FOUND, "private key", "the library does not take it");
+	if (key == NULL)
+		rc = err_set(e, ERR_NOT_FOUND, "private key", "the library does not take it");
+	else if (!is_pair(key))
+		rc = err_set(e, ERR_NOT_FOUND, "private key", "the number is not of this key");
+	else
+		rc = write_pem(key, pem, e);
 	EVP_PKEY_free(key);
 	EVP_PKEY_free(public);
 	OSSL_PARAM_BLD_free(bld);
