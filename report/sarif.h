@@ -35,7 +35,10 @@ struct sarif {
 };
 
 void sarif_begin(struct sarif *s, FILE *f, const struct sarif_rule *rule, size_t rules);
-/* A result of `rule`: sarif_result, a sarif_location each, sarif_result_end. */
+/*
+ * A result of `rule`: sarif_result, a sarif_location each, sarif_result_end.  `fingerprint` is text
+ * of ours, like the id of a key.
+ */
 void sarif_result(struct sarif *s, size_t rule, const char *message, const char *fingerprint);
 void sarif_location(struct sarif *s, const struct sarif_place *at);
 void sarif_result_end(struct sarif *s);
