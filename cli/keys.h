@@ -33,9 +33,9 @@ struct input {
 	char *path;
 	uint64_t size; /* 0: not known */
 	int64_t mtime_s, mtime_ns;
-	bool stream;      /* standard input or a pipe: read once, from its start */
-	bool walked;      /* found in a folder, not named */
-	char *open;       /* another file to read in its place; NULL: `path` */
+	bool stream; /* standard input or a pipe: read once, from its start */
+	bool walked; /* found in a folder, not named */
+	char *open;  /* another file to read in its place; NULL: `path` */
 	const char *refused;
 	int errnum; /* with `refused`; 0: none */
 };

@@ -39,6 +39,7 @@ def test_it_goes_through():
         for code in ['device-unknown', 'ticket-used', 'ticket-serial', 'peer-untrusted', 'approval-self',
                      'bundle-image', 'release-image', 'bundle-rollback', 'log-edited', 'log-cut-off']:
             tap.contains(result.stdout, f'refused, {code}')
+        tap.contains(result.stdout, 'ok  medseal keys audit finds both')
         tap.contains(os.listdir(f'{top}/walk'), 'realm')
 
 
