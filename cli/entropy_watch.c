@@ -93,7 +93,7 @@ static enum err_code run(struct cli *c, const struct arg_operands *o, struct err
 		rc = watch_realm(&in, opt.realm_db, e);
 	if (rc == ERR_OK)
 		rc = report(c, &in, e);
-	watch_free(in.w);
+	watch_input_free(&in);
 	return rc;
 }
 

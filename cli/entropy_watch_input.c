@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,7 +12,6 @@
 #include "crypto/base64.h"
 #include "crypto/der.h"
 #include "keyread/keyread.h"
-#include "store/store.h"
 
 /* Lists and bundles are read whole; a list of 16 million nonces has about 1 GiB. */
 #define INPUT_MAX ((size_t)1 << 30)
@@ -185,10 +186,21 @@ struct realm_walk {
 	struct device device; /* the one being looked at */
 	char last[DEVICE_SERIAL_MAX + 1];
 	size_t n;
-	uint64_t place;
+	uint64_t place;  /* the device's */
+	struct buf keys; /* spki_id of each of its keys so far */
 	struct buf der;
 	struct err *e;
 };
+
+/* Adds it; false when the device has had a certificate for that key before. */
+static bool new_key(struct realm_walk *walk, const uint8_t id[SHA256_SIZE])
+{
+	for (size_t at = 0; at < walk->keys.len; at += SHA256_SIZE)
+		if (memcmp(walk->keys.p + at, id, SHA256_SIZE) == 0)
+			return false;
+	buf_bytes(&walk->keys, bytes_of(id, SHA256_SIZE));
+	return true;
+}
 
 static enum err_code on_certificate(void *arg, const struct cert_row *c)
 {
@@ -198,7 +210,6 @@ static enum err_code on_certificate(void *arg, const struct cert_row *c)
 	enum err_code rc;
 
 	buf_reset(&walk->der);
-	walk->place++;
 	rc = store_cert_der(walk->store, c->fingerprint, &walk->der, walk->e);
 	if (rc != ERR_OK)
 		return rc;
@@ -206,9 +217,33 @@ static enum err_code on_certificate(void *arg, const struct cert_row *c)
 	if (serial.len > 0)
 		rc = watch_add(
 			walk->in->w, walk->device.product, "serial", serial, walk->place, walk->e);
-	if (rc == ERR_OK && pubkey_parse(spki, &k, NULL) == ERR_OK)
+	if (rc == ERR_OK && new_key(walk, c->spki_id) && pubkey_parse(spki, &k, NULL) == ERR_OK)
 		rc = add_key(walk->in, walk->device.product, &k, walk->place, walk->e);
 	return rc;
+}
+
+static bool remember_device(struct watch_input *in, const char *serial)
+{
+	if (in->devices == in->devices_cap) {
+		size_t cap = in->devices_cap > 0 ? 2 * in->devices_cap : 1024;
+		void *device = realloc(in->device, cap * sizeof(*in->device));
+		if (device == NULL)
+			return false;
+		in->device = device;
+		in->devices_cap = cap;
+	}
+	snprintf(in->device[in->devices++], sizeof(in->device[0]), "%s", serial);
+	return true;
+}
+
+static void name_place(void *arg, uint64_t place, char out[WATCH_PLACE_MAX])
+{
+	const struct watch_input *in = arg;
+
+	if (place >= WATCH_REALM_PLACE)
+		snprintf(out, WATCH_PLACE_MAX, "%s", in->device[place - WATCH_REALM_PLACE]);
+	else
+		snprintf(out, WATCH_PLACE_MAX, "%" PRIu64, place);
 }
 
 static enum err_code on_device(void *arg, const struct device *d)
@@ -218,22 +253,40 @@ static enum err_code on_device(void *arg, const struct device *d)
 	walk->device = *d;
 	snprintf(walk->last, sizeof(walk->last), "%s", d->serial);
 	walk->n++;
+	buf_reset(&walk->keys);
+	walk->place = WATCH_REALM_PLACE + walk->in->devices;
+	if (!remember_device(walk->in, d->serial))
+		return err_set(walk->e, ERR_NO_MEMORY, "devices", "for the names of %zu of them",
+			walk->in->devices);
 	return store_cert_of_device(walk->store, d->serial, on_certificate, walk, walk->e);
 }
 
 enum err_code watch_realm(struct watch_input *in, const char *path, struct err *e)
 {
-	struct realm_walk walk = {.in = in, .der = buf_new(BUF_MAX_DEFAULT), .e = e};
+	struct realm_walk walk = {.in = in,
+		.keys = buf_new(BUF_MAX_DEFAULT),
+		.der = buf_new(BUF_MAX_DEFAULT),
+		.e = e};
 	enum err_code rc = store_open_read_only(path, &walk.store, e);
 
 	if (rc != ERR_OK)
 		return rc;
+	watch_name_places(in->w, name_place, in);
 	do {
 		walk.n = 0;
 		rc = store_device_list(walk.store, walk.last[0] != '\0' ? walk.last : NULL,
 			DEVICES_AT_ONCE, on_device, &walk, e);
 	} while (rc == ERR_OK && walk.n == DEVICES_AT_ONCE);
+	if (rc == ERR_OK)
+		rc = buf_end(&walk.keys, e, path);
 	store_close(walk.store);
+	buf_free(&walk.keys);
 	buf_free(&walk.der);
 	return rc;
+}
+
+void watch_input_free(struct watch_input *in)
+{
+	watch_free(in->w);
+	free(in->device);
 }

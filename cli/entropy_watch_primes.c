@@ -15,6 +15,7 @@ struct modulus {
 };
 
 struct moduli_list {
+	const struct watch *w;
 	struct modulus *v;
 	size_t n, cap;
 	bool no_memory;
@@ -86,13 +87,14 @@ static enum err_code on_shared(void *arg, uint64_t i, struct bytes factor, struc
 	const struct modulus *m = &l->v[i];
 	size_t shown = m->value.len < 16 ? m->value.len : 16;
 	struct watch_finding f = {WATCH_SHARED_PRIME, m->product, "modulus", {0}};
-	char hex[2 * 16 + 1];
+	char hex[2 * 16 + 1], place[WATCH_PLACE_MAX];
 
 	(void)e;
 	hex_encode(m->value.p, shown, hex);
+	watch_place_name(l->w, m->place, place);
 	snprintf(f.why, sizeof(f.why),
-		"%s%s, at %llu, shares %s with another modulus: anyone can compute its private key",
-		hex, shown < m->value.len ? "..." : "", (unsigned long long)m->place,
+		"%s%s, at %s, shares %s with another modulus: anyone can compute its private key",
+		hex, shown < m->value.len ? "..." : "", place,
 		factor.len < m->value.len ? "a prime" : "all its primes");
 	l->each(l->arg, &f);
 	return ERR_OK;
@@ -118,7 +120,7 @@ enum err_code watch_shared_primes(const struct watch *w,
 	void (*each)(void *arg, const struct watch_finding *f), void *arg, struct err *e)
 {
 	const char *tmp = getenv("TMPDIR");
-	struct moduli_list l = {.each = each, .arg = arg};
+	struct moduli_list l = {.w = w, .each = each, .arg = arg};
 	char dir[PATH_MAX], path[PATH_MAX];
 	enum err_code rc;
 

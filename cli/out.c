@@ -72,13 +72,16 @@ static void print_cell(const char *text, size_t width, bool last)
 		printf("%*s", (int)(width - text_width(text) + 2), "");
 }
 
-/* Leave out the columns that no line could hold; how many stay. */
+/*
+ * Leave out the columns that no line could hold; how many stay.  The last may be longer, because
+ * nothing has to stand in line behind it: sentences are put there.
+ */
 static size_t drop_wide(const char **head, size_t *width, size_t n)
 {
 	size_t kept = 0;
 
 	for (size_t c = 0; c < n; c++) {
-		if (width[c] > CELL_MAX)
+		if (width[c] > (c + 1 == n ? VALUE_MAX : CELL_MAX))
 			continue;
 		head[kept] = head[c];
 		width[kept++] = width[c];

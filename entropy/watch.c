@@ -1,5 +1,6 @@
 #include "entropy/watch.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,8 @@ struct watch {
 	uint8_t *store;
 	size_t stored, store_cap;
 	uint64_t values;
+	void (*name_place)(void *arg, uint64_t place, char out[WATCH_PLACE_MAX]);
+	void *name_arg;
 };
 
 struct watch *watch_new(void)
@@ -175,6 +178,23 @@ enum err_code watch_add(struct watch *w, const char *product, const char *kind, 
 	return ERR_OK;
 }
 
+/* ---- places ---- */
+
+void watch_name_places(struct watch *w,
+	void (*name)(void *arg, uint64_t place, char out[WATCH_PLACE_MAX]), void *arg)
+{
+	w->name_place = name;
+	w->name_arg = arg;
+}
+
+void watch_place_name(const struct watch *w, uint64_t place, char out[WATCH_PLACE_MAX])
+{
+	if (w->name_place != NULL)
+		w->name_place(w->name_arg, place, out);
+	else
+		snprintf(out, WATCH_PLACE_MAX, "%" PRIu64, place);
+}
+
 /* ---- looking ---- */
 
 struct look {
@@ -216,17 +236,18 @@ static void look_duplicates(const struct look *k, const struct value *v)
 {
 	for (size_t from = 0, to; from < k->l->n; from = to) {
 		struct watch_finding f;
-		char hex[2 * 16 + 1];
+		char hex[2 * 16 + 1], first[WATCH_PLACE_MAX], second[WATCH_PLACE_MAX];
 		size_t shown = v[from].len < 16 ? v[from].len : 16;
 		for (to = from + 1; to < k->l->n && equal_values(k->w, &v[from], &v[to]);)
 			to++;
 		if (to == from + 1)
 			continue;
 		hex_encode(k->w->store + v[from].at, shown, hex);
-		snprintf(f.why, sizeof(f.why), "%s%s came %zu times, at %llu and %llu%s",
-			shown > 0 ? hex : "0", shown < v[from].len ? "..." : "", to - from,
-			(unsigned long long)v[from].place, (unsigned long long)v[from + 1].place,
-			to - from > 2 ? " first" : "");
+		watch_place_name(k->w, v[from].place, first);
+		watch_place_name(k->w, v[from + 1].place, second);
+		snprintf(f.why, sizeof(f.why), "%s%s came %zu times, at %s and %s%s",
+			shown > 0 ? hex : "0", shown < v[from].len ? "..." : "", to - from, first,
+			second, to - from > 2 ? " first" : "");
 		find(k, &f, WATCH_DUPLICATE);
 	}
 }

@@ -55,11 +55,17 @@ struct watch *watch_new(void); /* NULL without memory */
 /*
  * A big-endian value of a product line.  `kind`: "serial", "nonce", "modulus", ...; of "serial" the
  * top octet, which DER keeps below 128, and of "modulus" the ends, which are set, are not tested for
- * bias, nor is a modulus for its range.  `place` (a line number or the like) is told with duplicates.
+ * bias, nor is a modulus for its range.  `place` (a line number, or what watch_name_places says) is
+ * told with duplicates.
  * ERR_LIMIT above the limits.
  */
 MUST_USE enum err_code watch_add(struct watch *w, const char *product, const char *kind,
 	struct bytes value, uint64_t place, struct err *e);
+/* What findings call a place: `name` writes it into `out`.  Without this a place is its number. */
+#define WATCH_PLACE_MAX 80
+void watch_name_places(struct watch *w,
+	void (*name)(void *arg, uint64_t place, char out[WATCH_PLACE_MAX]), void *arg);
+void watch_place_name(const struct watch *w, uint64_t place, char out[WATCH_PLACE_MAX]);
 /* Look at all that was added: each finding in turn, line by line in the order they came. */
 MUST_USE enum err_code watch_look(struct watch *w,
 	void (*each)(void *arg, const struct watch_finding *f), void *arg, struct err *e);
