@@ -93,6 +93,8 @@ static void keys_begin_as_published(void **state)
 		{{WEAK_LE64, WEAK_OPENSSL_OLD, 1024}, 1000, "ceb745ddeabd6c0141d8"},
 		{{WEAK_LE32, WEAK_OPENSSL_RND, 1024}, 1000, "c434dd7578ec7d3478e6"},
 		{{WEAK_BE32, WEAK_OPENSSL_OLD, 2048}, 10020, "a8c5c811358ac7e84299"},
+		/* the key that badkeys tests itself with */
+		{{WEAK_LE32, WEAK_OPENSSL_NO_RND, 2048}, 7624, "c096530c4c4a343fc388"},
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -149,10 +151,13 @@ static void fermat_with_lanes_is_fermat(void **state)
 /* The lists in data/keys, each of which must be there. */
 static const struct weak_set shipped[] = {
 	{WEAK_LE64, WEAK_OPENSSL_RND, 2048},
-	{WEAK_LE32, WEAK_OPENSSL_RND, 2048},
+	{WEAK_LE64, WEAK_OPENSSL_NO_RND, 2048},
+	{WEAK_LE64, WEAK_OPENSSL_OLD, 2048},
 	{WEAK_LE64, WEAK_SSH_KEYGEN, 2048},
-	{WEAK_LE32, WEAK_SSH_KEYGEN, 2048},
+	{WEAK_LE32, WEAK_OPENSSL_RND, 2048},
+	{WEAK_LE32, WEAK_OPENSSL_NO_RND, 2048},
 	{WEAK_LE32, WEAK_OPENSSL_OLD, 2048},
+	{WEAK_LE32, WEAK_SSH_KEYGEN, 2048},
 };
 
 static void shipped_lists_find_their_keys(void **state)
