@@ -148,22 +148,38 @@ static void fermat_with_lanes_is_fermat(void **state)
 		mpz_clear(n[i]);
 }
 
-/* The lists in data/keys, each of which must be there. */
-static const struct weak_set shipped[] = {
-	{WEAK_LE64, WEAK_OPENSSL_RND, 2048},
-	{WEAK_LE64, WEAK_OPENSSL_NO_RND, 2048},
-	{WEAK_LE64, WEAK_OPENSSL_OLD, 2048},
-	{WEAK_LE64, WEAK_SSH_KEYGEN, 2048},
-	{WEAK_LE32, WEAK_OPENSSL_RND, 2048},
-	{WEAK_LE32, WEAK_OPENSSL_NO_RND, 2048},
-	{WEAK_LE32, WEAK_OPENSSL_OLD, 2048},
-	{WEAK_LE32, WEAK_SSH_KEYGEN, 2048},
+/* The lists in data/keys, each of which must be there: all programs of a machine and size. */
+static const struct {
+	enum weak_arch arch;
+	unsigned bits;
+} shipped[] = {
+	{WEAK_LE64, 2048},
+	{WEAK_LE32, 2048},
+	{WEAK_LE64, 1024},
+	{WEAK_LE32, 1024},
 };
+
+/* The first, the last and one between. */
+static void one_list_finds_its_keys(struct checker *c, struct weak_set set, mpz_t n, mpz_t e)
+{
+	static const uint32_t pids[] = {PID_MIN, 4711, PID_MAX};
+	uint8_t modulus[256];
+
+	for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]); i++) {
+		make(set, pids[i], modulus);
+		mpz_import(n, set.bits / 8, 1, 1, 1, 0, modulus);
+		/* the key is weak whatever its exponent is */
+		mpz_set_ui(e, i == 0 ? 35 : 65537);
+		struct said said = said_of_rsa(c, n, e, 0);
+		const char *why = why_of(&said, CHECK_DEBIAN_WEAK);
+		assert_non_null(strstr(why, weak_arch_name(set.arch)));
+		assert_non_null(strstr(why, weak_program_name(set.program)));
+	}
+}
 
 static void shipped_lists_find_their_keys(void **state)
 {
 	(void)state;
-	static const uint32_t pids[] = {PID_MIN, 4711, PID_MAX};
 	uint8_t modulus[256];
 	struct lists *lists = NULL;
 	struct checker *c = NULL;
@@ -173,16 +189,11 @@ static void shipped_lists_find_their_keys(void **state)
 	assert_int_equal(lists_open(getenv("KEY_LISTS"), &lists, NULL), ERR_OK);
 	assert_int_equal(checker_new(lists, &c, NULL), ERR_OK);
 	for (size_t l = 0; l < sizeof(shipped) / sizeof(shipped[0]); l++) {
-		for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]); i++) {
-			make(shipped[l], pids[i], modulus);
-			mpz_import(n, sizeof(modulus), 1, 1, 1, 0, modulus);
-			/* the key is weak whatever its exponent is */
-			mpz_set_ui(e, i == 0 ? 35 : 65537);
-			struct said said = said_of_rsa(c, n, e, 0);
-			const char *why = why_of(&said, CHECK_DEBIAN_WEAK);
-			assert_non_null(strstr(why, weak_arch_name(shipped[l].arch)));
-			assert_non_null(strstr(why, weak_program_name(shipped[l].program)));
-		}
+		for (int program = 0; program < WEAK_PROGRAMS; program++)
+			one_list_finds_its_keys(c,
+				set_of(shipped[l].arch, (enum weak_program)program,
+					shipped[l].bits),
+				n, e);
 	}
 	/* no process had that id; and keys of another make */
 	make(set_of(WEAK_LE64, WEAK_OPENSSL_RND, 2048), PID_MAX + 1, modulus);
