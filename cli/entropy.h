@@ -11,12 +11,19 @@
 MUST_USE enum err_code entropy_read(const char *path, unsigned bits, struct samples *out,
 	struct err *e);
 
+/* 1,000 samples after each of 1,000 restarts. */
+struct entropy_restart {
+	const char *path;
+	struct samples s;
+	bool iid_tested, row_iid, column_iid; /* section 3.1.2 */
+};
+
 /*
- * The restart tests on the file at `path` with `*h` as the initial estimate; adds "restart" to
- * `root` and sets *h to what they leave of it: 0 when they fail, and then `*failed` is set.
+ * The restart tests with `*h` as the initial estimate; adds "restart" to `root` and sets *h to what
+ * they leave of it: 0 when they fail, and then `*failed` is set.
  */
 MUST_USE enum err_code entropy_restart(yyjson_mut_doc *doc, yyjson_mut_val *root,
-	const char *path, unsigned bits, enum assess_depth depth, double *h, bool *failed,
+	const struct entropy_restart *restart, enum assess_depth depth, double *h, bool *failed,
 	struct err *e);
 
 struct entropy_conditioning {

@@ -19,22 +19,22 @@ enum err_code entropy_read(const char *path, unsigned bits, struct samples *out,
 	return rc;
 }
 
-enum err_code entropy_restart(yyjson_mut_doc *doc, yyjson_mut_val *root, const char *path,
-	unsigned bits, enum assess_depth depth, double *h, bool *failed, struct err *e)
+enum err_code entropy_restart(yyjson_mut_doc *doc, yyjson_mut_val *root,
+	const struct entropy_restart *restart, enum assess_depth depth, double *h, bool *failed,
+	struct err *e)
 {
 	struct restart_result r;
-	struct samples s;
 	yyjson_mut_val *o;
-	enum err_code rc = entropy_read(path, bits, &s, e);
+	enum err_code rc = restart_test(&restart->s, *h, depth, &r, e);
 
 	if (rc != ERR_OK)
 		return rc;
-	rc = restart_test(&s, *h, depth, &r, e);
-	samples_free(&s);
-	if (rc != ERR_OK)
-		return rc;
 	o = yyjson_mut_obj_add_obj(doc, root, "restart");
-	yyjson_mut_obj_add_str(doc, o, "file", path);
+	yyjson_mut_obj_add_str(doc, o, "file", restart->path);
+	if (restart->iid_tested) {
+		yyjson_mut_obj_add_bool(doc, o, "iid_rows", restart->row_iid);
+		yyjson_mut_obj_add_bool(doc, o, "iid_columns", restart->column_iid);
+	}
 	yyjson_mut_obj_add_real(doc, o, "h_initial", *h);
 	yyjson_mut_obj_add_uint(doc, o, "cutoff", r.cutoff);
 	yyjson_mut_obj_add_uint(doc, o, "row_most", r.row_most);

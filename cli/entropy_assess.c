@@ -5,6 +5,7 @@
 #include "cli/out.h"
 #include "entropy/assess.h"
 #include "entropy/iid.h"
+#include "entropy/restart.h"
 
 static struct {
 	struct arg_number bits;
@@ -140,8 +141,8 @@ static void add_iid(yyjson_mut_doc *doc, yyjson_mut_val *root, const struct iid_
 }
 
 static enum err_code report(const struct cli *c, const char *path, const struct samples *s,
-	const struct assessment *a, const struct iid_result *iid, enum assess_depth depth,
-	struct err *e)
+	const struct assessment *a, const struct iid_result *iid,
+	const struct entropy_restart *restart, enum assess_depth depth, struct err *e)
 {
 	yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
 	yyjson_mut_val *root = yyjson_mut_obj(doc);
@@ -158,9 +159,8 @@ static enum err_code report(const struct cli *c, const char *path, const struct 
 		add_iid(doc, root, iid);
 	add_estimators(doc, root, a);
 	add_result(doc, root, s, a);
-	if (opt.restart != NULL)
-		rc = entropy_restart(
-			doc, root, opt.restart, (unsigned)opt.bits.v, depth, &h, &failed, e);
+	if (restart != NULL)
+		rc = entropy_restart(doc, root, restart, depth, &h, &failed, e);
 	if (rc == ERR_OK && opt.conditioning.kind != NULL && !failed)
 		rc = entropy_condition(doc, root, &opt.conditioning, h, s->bits, e);
 	if (rc != ERR_OK) {
@@ -179,9 +179,27 @@ static enum err_code report(const struct cli *c, const char *path, const struct 
 	return rc;
 }
 
+/* The claim holds only when rows and columns of the restarts pass as well (section 3.1.2). */
+static enum err_code test_restart_iid(
+	struct entropy_restart *restart, const struct iid_options *o, struct err *e)
+{
+	struct iid_result row, column;
+	enum err_code rc;
+
+	if (restart->s.alphabet < 2)
+		return ERR_OK; /* the sanity check says what there is to say */
+	rc = restart_iid(&restart->s, o, &row, &column, e);
+	if (rc != ERR_OK)
+		return rc;
+	restart->iid_tested = true;
+	restart->row_iid = row.pass;
+	restart->column_iid = column.pass;
+	return ERR_OK;
+}
+
 /* A source that is not IID is estimated by all ten all the same; then the call says no. */
-static enum err_code assess_samples(
-	struct cli *c, const char *path, const struct samples *s, struct err *e)
+static enum err_code assess_samples(struct cli *c, const char *path, const struct samples *s,
+	struct entropy_restart *restart, struct err *e)
 {
 	struct assess_options o = {
 		.depth = opt.quick ? ASSESS_QUICK : ASSESS_FULL, .progress = progress, .arg = c};
@@ -190,34 +208,49 @@ static enum err_code assess_samples(
 		.progress = iid_progress,
 		.arg = c};
 	struct iid_result iid = {.pass = true};
-	bool test = opt.iid && s->alphabet > 1;
+	bool test = opt.iid && s->alphabet > 1, claim = true;
 	struct assessment a;
 	enum err_code rc = ERR_OK;
 
 	if (test)
 		rc = iid_test(s, &permute, &iid, e);
-	if (rc == ERR_OK && test && iid.pass)
+	if (rc == ERR_OK && test && iid.pass && restart != NULL)
+		rc = test_restart_iid(restart, &permute, e);
+	if (rc == ERR_OK && restart != NULL && restart->iid_tested)
+		claim = restart->row_iid && restart->column_iid;
+	if (rc == ERR_OK && test && iid.pass && claim)
 		o.depth = ASSESS_IID;
 	if (rc == ERR_OK)
 		rc = assess(s, &o, &a, e);
 	out_progress_end(c);
 	if (rc == ERR_OK)
-		rc = report(c, path, s, &a, test ? &iid : NULL, o.depth, e);
+		rc = report(c, path, s, &a, test ? &iid : NULL, restart, o.depth, e);
 	if (rc == ERR_OK && (opt.html != NULL || opt.svg != NULL))
 		rc = entropy_report(opt.html, opt.svg, path, s, &a, e);
-	if (rc == ERR_OK && !iid.pass)
-		rc = err_set(e, ERR_NOT_IID, path, "the estimate of all estimators stands instead");
+	if (rc == ERR_OK && !(iid.pass && claim))
+		rc = err_set(e, ERR_NOT_IID, iid.pass ? restart->path : path,
+			"the estimate of all estimators stands instead");
 	return rc;
 }
 
 static enum err_code assess_file(struct cli *c, const char *path, struct err *e)
 {
+	struct entropy_restart restart = {.path = opt.restart};
 	struct samples s;
 	enum err_code rc = entropy_read(path, (unsigned)opt.bits.v, &s, e);
 
 	if (rc != ERR_OK)
 		return rc;
-	rc = assess_samples(c, path, &s, e);
+	/* of the same width: that the least one holds its samples may be chance */
+	if (opt.restart != NULL)
+		rc = entropy_read(opt.restart, s.bits, &restart.s, e);
+	if (rc == ERR_OK && opt.restart != NULL && restart.s.n != RESTART_SAMPLES)
+		rc = err_set(e, ERR_USAGE, opt.restart,
+			"%zu samples; 1,000 restarts of 1,000 samples are wanted", restart.s.n);
+	if (rc == ERR_OK)
+		rc = assess_samples(c, path, &s, opt.restart != NULL ? &restart : NULL, e);
+	if (opt.restart != NULL)
+		samples_free(&restart.s);
 	samples_free(&s);
 	return rc;
 }

@@ -104,37 +104,70 @@ static unsigned most_in_a_stretch(const uint8_t *s)
 	return most;
 }
 
-enum err_code restart_test(const struct samples *s, double h_initial, enum assess_depth depth,
-	struct restart_result *out, struct err *e)
+/* The first samples after all restarts, then the second ones, and so on (section 3.1.4.1). */
+static enum err_code take_columns(const struct samples *s, struct samples *out, struct err *e)
 {
-	struct restart_result r = {.sane = false};
 	uint8_t *columns;
 	enum err_code rc;
 
 	if (s->n != RESTART_SAMPLES)
 		return err_set(e, ERR_USAGE, "restart tests",
 			"%zu samples; 1,000 restarts of 1,000 samples are wanted", s->n);
-	if (s->alphabet < 2)
-		return err_set(e, ERR_USAGE, "restart tests", "all samples have the same value");
-	if (!(h_initial >= 0 && h_initial <= s->bits))
-		return err_set(e, ERR_USAGE, "restart tests",
-			"an initial estimate of %g bits in %u", h_initial, s->bits);
 	columns = malloc(s->n);
 	if (columns == NULL)
 		return err_set(e, ERR_NO_MEMORY, "restart tests", "for the columns");
 	for (unsigned i = 0; i < N; i++) {
 		for (unsigned j = 0; j < N; j++)
-			columns[j * N + i] = s->symbols[i * N + j];
+			columns[j * N + i] = s->raw[i * N + j];
 	}
+	rc = samples_take(bytes_of(columns, s->n), s->bits, "restart tests", out, e);
+	free(columns);
+	return rc;
+}
+
+enum err_code restart_iid(const struct samples *s, const struct iid_options *o,
+	struct iid_result *row, struct iid_result *column, struct err *e)
+{
+	struct iid_result by_row, by_column;
+	struct samples columns;
+	enum err_code rc = take_columns(s, &columns, e);
+
+	if (rc != ERR_OK)
+		return rc;
+	rc = iid_test(s, o, &by_row, e);
+	if (rc == ERR_OK)
+		rc = iid_test(&columns, o, &by_column, e);
+	samples_free(&columns);
+	if (rc != ERR_OK)
+		return rc;
+	*row = by_row;
+	*column = by_column;
+	return ERR_OK;
+}
+
+enum err_code restart_test(const struct samples *s, double h_initial, enum assess_depth depth,
+	struct restart_result *out, struct err *e)
+{
+	struct restart_result r = {.sane = false};
+	struct samples columns;
+	enum err_code rc;
+
+	if (!(h_initial >= 0 && h_initial <= s->bits))
+		return err_set(e, ERR_USAGE, "restart tests",
+			"an initial estimate of %g bits in %u", h_initial, s->bits);
+	rc = take_columns(s, &columns, e);
+	if (rc != ERR_OK)
+		return rc;
 	r.row_most = most_in_a_stretch(s->symbols);
-	r.column_most = most_in_a_stretch(columns);
+	r.column_most = most_in_a_stretch(columns.symbols);
 	rc = restart_cutoff(h_initial, &r.cutoff, e);
 	r.sane = rc == ERR_OK && r.row_most <= r.cutoff && r.column_most <= r.cutoff;
-	if (rc == ERR_OK)
+	if (rc == ERR_OK && s->alphabet > 1)
 		rc = assess_string(s->symbols, s->n, s->alphabet, depth, s->bits, &r.h_row, e);
-	if (rc == ERR_OK)
-		rc = assess_string(columns, s->n, s->alphabet, depth, s->bits, &r.h_column, e);
-	free(columns);
+	if (rc == ERR_OK && s->alphabet > 1)
+		rc = assess_string(
+			columns.symbols, s->n, s->alphabet, depth, s->bits, &r.h_column, e);
+	samples_free(&columns);
 	if (rc != ERR_OK)
 		return rc;
 	r.valid = fmin(r.h_row, r.h_column) >= h_initial / 2;

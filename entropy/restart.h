@@ -8,6 +8,7 @@
 #define ENTROPY_RESTART_H
 
 #include "entropy/assess.h"
+#include "entropy/iid.h"
 
 #define RESTART_SIZE 1000
 #define RESTART_SAMPLES (RESTART_SIZE * RESTART_SIZE)
@@ -23,11 +24,18 @@ struct restart_result {
 
 /*
  * `h_initial` is the initial entropy estimate H_I (0 to the width of the samples).  `depth`: ASSESS_FULL, or
- * ASSESS_IID for a source that is IID.  ERR_USAGE when there are not RESTART_SAMPLES samples, or
- * one value only.
+ * ASSESS_IID for a source that is IID.  ERR_USAGE when there are not RESTART_SAMPLES samples.  Restarts
+ * that all give one value are no error: they have no entropy, and are not sane unless none is claimed.
  */
 MUST_USE enum err_code restart_test(const struct samples *s, double h_initial,
 	enum assess_depth depth, struct restart_result *out, struct err *e);
+
+/*
+ * A source may count as IID only when the rows and the columns are too (section 3.1.2): the tests of
+ * entropy/iid.h on both.  ERR_USAGE as above, and for restarts that all give one value.
+ */
+MUST_USE enum err_code restart_iid(const struct samples *s, const struct iid_options *o,
+	struct iid_result *row, struct iid_result *column, struct err *e);
 
 /*
  * X_cutoff for sources of `h_initial` bits: the least x that the commonest of RESTART_SIZE samples

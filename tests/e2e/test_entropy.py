@@ -80,6 +80,21 @@ def test_restart_needs_a_million():
     R.refused('usage', 'entropy', 'assess', GOOD, '--restart', GOOD)
 
 
+def test_restart_always_the_same():
+    "restarts that always give the same are judged, not refused: no entropy may be claimed (exit 1)"
+    dead = R.write('dead.bin', b'\x05' * 1000000)
+    result = R.medseal('entropy', 'assess', '--json', GOOD, '--restart', dead, check=False)
+    tap.equal(result.returncode, 1, result.stderr)
+    tap.contains(result.stderr, '[restart-test]')
+    got = json.loads(result.stdout.splitlines()[0])
+    tap.equal((got['bits'], got['restart']['row_most'], got['restart']['column_most']), (4, 1000, 1000))
+    tap.equal((got['restart']['sanity_check'], got['restart']['h_row'], got['restart']['min_entropy']),
+              (False, 0.0, 0.0))
+    tap.equal(got['restart']['h_initial'], got['min_entropy'])
+    wide = R.write('wide-restart.bin', b'\x10' * 1000000)
+    R.refused('sample-width', 'entropy', 'assess', GOOD, '--restart', wide)
+
+
 def test_watch_lists():
     "watch: clean lists exit 0, duplicates and counters exit 1, a bad line is named and passed over"
     def write(name, lines):

@@ -1,14 +1,20 @@
 /*
  * NIST's own reference data: 11 files of samples, which are not ours to ship.  MEDSEAL_90B_REFDATA
- * names the folder with them (bin/ of the SP800-90B_EntropyAssessment repository).
+ * names the folder with them (bin/ of the SP800-90B_EntropyAssessment repository).  And NIST's
+ * program itself, for what has no reference data: MEDSEAL_90B_PEER names a folder with a built
+ * ea_restart (cpp/ of the same repository).  That takes some 10 minutes, most of them NIST's.
  */
 #include "tests/unit/cmocka_tap.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "entropy/assess.h"
+#include "entropy/restart.h"
+#include "tests/unit/entropy/sources.h"
 
 #define TOLERANCE 1e-6 /* NIST's own, of its self-test */
 
@@ -123,10 +129,194 @@ static void nists_reference_data(void **state)
 	}
 }
 
+/* ---- restarts, by NIST's program ---- */
+
+/* NIST's prints six decimals. */
+#define PRINTED 1e-6
+/* Its cut-off is simulated: by chance it is one off where the true tail is near alpha. */
+#define CUTOFF_OFF 1
+
+struct peer_restart {
+	int cutoff, most;
+	bool sane, valid;
+	double h_row, h_column, min_entropy;
+	/* the IID track */
+	bool chi_square, repeat, permutations;
+};
+
+/* What the program prints, and its end. */
+static FILE *peer_start(
+	const char *dir, const char *path, unsigned bits, double h_initial, bool iid, pid_t *child)
+{
+	char program[4096], width[8], h[32];
+	int to[2];
+
+	snprintf(program, sizeof(program), "%s/ea_restart", dir);
+	snprintf(width, sizeof(width), "%u", bits);
+	snprintf(h, sizeof(h), "%.17g", h_initial);
+	if (pipe(to) != 0)
+		return NULL;
+	*child = fork();
+	if (*child == 0) {
+		dup2(to[1], STDOUT_FILENO);
+		close(to[0]);
+		execl(program, program, iid ? "-i" : "-n", path, width, h, (char *)NULL);
+		_exit(127);
+	}
+	close(to[1]);
+	if (*child > 0)
+		return fdopen(to[0], "r");
+	close(to[0]);
+	return NULL;
+}
+
+static bool peer_restart(const char *dir, const char *path, unsigned bits, double h_initial,
+	bool iid, struct peer_restart *out)
+{
+	struct peer_restart r = {.cutoff = -1, .sane = true};
+	char line[512];
+	double alpha;
+	pid_t child;
+	FILE *f = peer_start(dir, path, bits, h_initial, iid, &child);
+
+	if (f == NULL)
+		return false;
+	while (fgets(line, sizeof(line), f) != NULL) {
+		(void)sscanf(line, "ALPHA: %lf, X_cutoff: %d", &alpha, &r.cutoff);
+		(void)sscanf(line, "X_max: %d", &r.most);
+		(void)sscanf(line, "H_r: %lf", &r.h_row);
+		(void)sscanf(line, "H_c: %lf", &r.h_column);
+		(void)sscanf(line, "min(H_r, H_c, H_I): %lf", &r.min_entropy);
+		r.sane = r.sane && strstr(line, "Sanity Check Failed") == NULL;
+		r.valid = r.valid || strstr(line, "Validation Test Passed") != NULL;
+		r.chi_square = r.chi_square || strstr(line, "** Passed chi square") != NULL;
+		r.repeat = r.repeat || strstr(line, "** Passed length of longest") != NULL;
+		r.permutations = r.permutations || strstr(line, "** Passed IID perm") != NULL;
+	}
+	(void)fclose(f);
+	(void)waitpid(child, NULL, 0);
+	*out = r;
+	return r.cutoff >= 0;
+}
+
+static void same_restart(
+	const char *what, const struct restart_result *ours, const struct peer_restart *nists)
+{
+	unsigned most = ours->row_most > ours->column_most ? ours->row_most : ours->column_most;
+
+	print_message("# %s: cut-off %u (NIST's %d), most %u, %s; H_r %.6f, H_c %.6f\n", what,
+		ours->cutoff, nists->cutoff, most,
+		!ours->sane    ? "not sane"
+		: !ours->valid ? "not valid"
+			       : "passed",
+		ours->h_row, ours->h_column);
+	assert_int_equal(most, nists->most);
+	assert_true(abs((int)ours->cutoff - nists->cutoff) <= CUTOFF_OFF);
+	/* no input here has its maximum where that would matter */
+	assert_int_equal(ours->sane, nists->sane);
+	if (!nists->sane) /* NIST's ends here */
+		return;
+	assert_int_equal(ours->valid, nists->valid);
+	if (!(fabs(ours->h_row - nists->h_row) <= PRINTED &&
+		    fabs(ours->h_column - nists->h_column) <= PRINTED))
+		fail_msg("%s: NIST's has H_r %.6f, H_c %.6f", what, nists->h_row, nists->h_column);
+	if (nists->valid && fabs(ours->min_entropy - nists->min_entropy) > PRINTED)
+		fail_msg("%s: %.6f, not %.6f", what, ours->min_entropy, nists->min_entropy);
+}
+
+/* What the case must come to, so that each verdict is met. */
+enum verdict { PASSED, NOT_VALID, NOT_SANE };
+
+static const struct restart_case {
+	const char *name;
+	enum source source;
+	unsigned bits;
+	double h_initial;
+	bool iid;
+	enum verdict verdict;
+} restart_cases[] = {
+	{"flat, 1 bit", SOURCE_FLAT, 1, 0.8, false, PASSED},
+	{"flat, 2 bits", SOURCE_FLAT, 2, 1.7, false, PASSED},
+	{"biased, 3 bits", SOURCE_BIASED, 3, 2.2, false, PASSED},
+	{"flat, 4 bits", SOURCE_FLAT, 4, 3.6, false, PASSED},
+	{"drift, 5 bits, too much claimed", SOURCE_DRIFT, 5, 4.4, false, NOT_SANE},
+	{"gaps, 6 bits", SOURCE_GAPS, 6, 4, false, PASSED},
+	{"biased, 7 bits", SOURCE_BIASED, 7, 5.5, false, PASSED},
+	{"flat, 8 bits", SOURCE_FLAT, 8, 7, false, PASSED},
+	{"biased, 8 bits, too much claimed", SOURCE_BIASED, 8, 7.9, false, NOT_SANE},
+	{"dependent, 4 bits", SOURCE_MARKOV, 4, 2, false, NOT_VALID},
+	{"sparse, 8 bits", SOURCE_SPARSE, 8, 0.01, false, PASSED},
+	{"flat, 8 bits, IID", SOURCE_FLAT, 8, 7.8, true, PASSED},
+	{"flat, 1 bit, IID", SOURCE_FLAT, 1, 0.99, true, PASSED},
+};
+
+static void same_iid(const char *what, const struct samples *s, const struct peer_restart *nists)
+{
+	struct iid_options o = {.seed = IID_SEED_DEFAULT};
+	struct iid_result row, column;
+
+	assert_int_equal(restart_iid(s, &o, &row, &column, NULL), ERR_OK);
+	print_message("# %s: permutations %s and %s\n", what, row.pass ? "passed" : "failed",
+		column.pass ? "passed" : "failed");
+	assert_int_equal(row.fit.pass && row.independence.pass && column.fit.pass &&
+				 column.independence.pass,
+		nists->chi_square);
+	assert_int_equal(row.repeat_pass && column.repeat_pass, nists->repeat);
+	/* NIST's permutes by chance, and takes the rows for columns again; a good source passes */
+	assert_true(nists->permutations && row.pass && column.pass);
+}
+
+static void one_restart(const char *program, const struct restart_case *c, uint8_t *data)
+{
+	char path[] = "/tmp/medseal-restart-XXXXXX";
+	int fd = mkstemp(path);
+	struct peer_restart nists;
+	struct restart_result ours;
+	struct samples s;
+	bool ran;
+
+	assert_true(fd >= 0);
+	source_fill(c->source, c->bits, data, RESTART_SAMPLES);
+	assert_int_equal(write(fd, data, RESTART_SAMPLES), RESTART_SAMPLES);
+	close(fd);
+	ran = peer_restart(program, path, c->bits, c->h_initial, c->iid, &nists);
+	unlink(path);
+	if (!ran)
+		fail_msg("%s/ea_restart does not run", program);
+	assert_int_equal(
+		samples_take(bytes_of(data, RESTART_SAMPLES), c->bits, c->name, &s, NULL), ERR_OK);
+	assert_int_equal(
+		restart_test(&s, c->h_initial, c->iid ? ASSESS_IID : ASSESS_FULL, &ours, NULL),
+		ERR_OK);
+	same_restart(c->name, &ours, &nists);
+	assert_int_equal(!ours.sane ? NOT_SANE : !ours.valid ? NOT_VALID : PASSED, c->verdict);
+	if (c->iid)
+		same_iid(c->name, &s, &nists);
+	samples_free(&s);
+}
+
+static void restarts_are_judged_as_by_nists_program(void **state)
+{
+	const char *program = getenv("MEDSEAL_90B_PEER");
+	uint8_t *data;
+
+	(void)state;
+	if (program == NULL) {
+		print_message("# MEDSEAL_90B_PEER does not name the folder of NIST's ea_restart\n");
+		skip();
+	}
+	data = malloc(RESTART_SAMPLES);
+	assert_non_null(data);
+	for (size_t i = 0; i < sizeof(restart_cases) / sizeof(restart_cases[0]); i++)
+		one_restart(program, &restart_cases[i], data);
+	free(data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nists_reference_data),
+		cmocka_unit_test(restarts_are_judged_as_by_nists_program),
 	};
 	return RUN_TAP(tests);
 }

@@ -135,11 +135,50 @@ static void good_restarts_pass_and_equal_ones_do_not(void **state)
 	assert_int_equal(r.column_most, RESTART_SIZE);
 	assert_false(r.sane);
 	assert_true(r.min_entropy <= 0);
+	/* never anything else: no error, and no entropy, unless none was claimed */
+	memset(data, 5, RESTART_SAMPLES);
+	samples_free(&s);
+	s = restarts(data);
+	assert_int_equal(restart_test(&s, 0.5, ASSESS_FULL, &r, NULL), ERR_OK);
+	assert_int_equal(r.row_most, RESTART_SIZE);
+	assert_false(r.sane || r.valid);
+	assert_int_equal(restart_test(&s, 0, ASSESS_FULL, &r, NULL), ERR_OK);
+	assert_true(r.sane && r.valid && r.min_entropy <= 0);
 	/* and what is no set of restarts is refused */
 	s.n--;
 	assert_int_equal(restart_test(&s, 3.9, ASSESS_IID, &r, NULL), ERR_USAGE);
 	s.n++;
 	assert_int_equal(restart_test(&s, 4.5, ASSESS_IID, &r, NULL), ERR_USAGE);
+	samples_free(&s);
+	free(data);
+}
+
+/* The eighth sample after a restart is always the same: one of a thousand in a row, a column alone. */
+static void rows_and_columns_are_tested_for_iid(void **state)
+{
+	(void)state;
+	struct iid_options o = {.seed = IID_SEED_DEFAULT, .rounds = 40};
+	struct iid_result row, column;
+	uint8_t *data = malloc(RESTART_SAMPLES);
+	struct samples s;
+
+	assert_non_null(data);
+	source_fill(SOURCE_FLAT, 4, data, RESTART_SAMPLES);
+	s = restarts(data);
+	assert_int_equal(restart_iid(&s, &o, &row, &column, NULL), ERR_OK);
+	assert_true(row.repeat_pass && column.repeat_pass);
+	assert_true(row.independence.pass && column.independence.pass);
+	assert_true(row.fit.pass && column.fit.pass);
+	samples_free(&s);
+	for (unsigned i = 0; i < RESTART_SIZE; i++)
+		data[i * RESTART_SIZE + 7] = 3;
+	s = restarts(data);
+	assert_int_equal(restart_iid(&s, &o, &row, &column, NULL), ERR_OK);
+	assert_false(column.repeat_pass);
+	assert_false(column.pass);
+	s.n--;
+	assert_int_equal(restart_iid(&s, &o, &row, &column, NULL), ERR_USAGE);
+	s.n++;
 	samples_free(&s);
 	free(data);
 }
@@ -154,6 +193,7 @@ int main(void)
 		cmocka_unit_test(the_cutoff_of_a_coin_is_binomial),
 		cmocka_unit_test(cutoffs_are_exact),
 		cmocka_unit_test(good_restarts_pass_and_equal_ones_do_not),
+		cmocka_unit_test(rows_and_columns_are_tested_for_iid),
 	};
 	return RUN_TAP(tests);
 }
