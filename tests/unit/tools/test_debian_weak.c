@@ -155,8 +155,10 @@ static const struct {
 } shipped[] = {
 	{WEAK_LE64, 2048},
 	{WEAK_LE32, 2048},
+	{WEAK_BE32, 2048},
 	{WEAK_LE64, 1024},
 	{WEAK_LE32, 1024},
+	{WEAK_BE32, 1024},
 };
 
 /* The first, the last and one between. */
