@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "bigint/fermat.h"
 #include "keycheck/check_impl.h"
 
 /* Factors named in a finding; a damaged modulus has a handful. */
@@ -151,12 +152,27 @@ void check_rsa_small_factor(struct look *l)
 	mpz_clear(g);
 }
 
+/*
+ * Nearly every modulus is composite, and one power of 2 proves it.  GMP's test begins with the same
+ * power; ours is faster where the processor allows, and where it proves nothing the whole test is
+ * made.  25 rounds are GMP's own advice.
+ */
+static bool is_prime(const mpz_t n)
+{
+	mpz_t power;
+
+	mpz_init(power);
+	bool composite = mpz_cmp_ui(n, 1) <= 0 ||
+			 (fermat_power(power, n) && mpz_cmp_ui(power, 1) != 0);
+	mpz_clear(power);
+	return !composite && mpz_probab_prime_p(n, 25) > 0;
+}
+
 void check_rsa_prime(struct look *l)
 {
-	/* Composite numbers leave after one exponentiation; 25 rounds are GMP's own advice. */
 	if (!look_wants(l, CHECK_RSA_PRIME) || l->factored || l->bits > RSA_BITS_USUAL_MAX)
 		return;
-	if (mpz_probab_prime_p(l->n, 25) > 0) {
+	if (is_prime(l->n)) {
 		look_report(l, CHECK_RSA_PRIME, "a prime of %zu bits", l->bits);
 		l->factored = true;
 	}

@@ -175,6 +175,23 @@ static void a_prime_as_modulus(void **state)
 	end(&v);
 }
 
+/* 2^2053 - 1 is composite, without a factor that other checks find; 2 to the n - 1 is 1. */
+static void a_pseudoprime_is_no_prime(void **state)
+{
+	(void)state;
+	struct numbers v;
+
+	start(&v);
+	mpz_setbit(v.n, 2053);
+	mpz_sub_ui(v.n, v.n, 1);
+	assert_int_equal(ask(&v).checks & (SAID(RSA_PRIME) | SAID(RSA_SMALL_FACTOR)), 0);
+	mpz_set_ui(v.n, 0);
+	mpz_setbit(v.n, 2203); /* and this one is prime */
+	mpz_sub_ui(v.n, v.n, 1);
+	assert_int_equal(ask(&v).checks & SAID(RSA_PRIME), SAID(RSA_PRIME));
+	end(&v);
+}
+
 static void perfect_powers(void **state)
 {
 	(void)state;
@@ -455,6 +472,7 @@ int main(void)
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(small_factors),
 		cmocka_unit_test(a_prime_as_modulus),
+		cmocka_unit_test(a_pseudoprime_is_no_prime),
 		cmocka_unit_test(perfect_powers),
 		cmocka_unit_test(primes_that_are_close),
 		cmocka_unit_test(primes_in_a_ratio),
