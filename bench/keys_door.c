@@ -1,12 +1,18 @@
 /*
  * keys_door: what the key check at the door costs, RSA-2048.
  *
- *   keys_door [--keys N] [--lists FOLDER] [--kernel portable|avx2|ifma]
+ *   keys_door [--keys N] [--lists FOLDER] [--kernel portable|avx2|ifma] [--dir FOLDER]
  *
- * Nanoseconds per issued key for each kernel, beside mpz_tdiv_r on the same numbers in the same run;
- * p50 and p99 of a whole keycheck_admit() with 30,000 keys (tiers 1 and 2: the newest keys and the
- * product line are that many) and with 100,000 and N (tier 3, inline); and the cost of a key in
- * micro-batches of several sizes over N keys.  Prints one JSON object.
+ * N is 1,000,000 unless given (--keys 30000 is done in seconds, a million in minutes: 600 bytes of
+ * disk each, in --dir, /var/tmp unless given).  LISTS: data/keys for those that come with the
+ * program.  Prints one JSON object, and each row of its `doors` as a table on standard error:
+ *
+ *  - nanoseconds per issued key for each kernel, beside mpz_tdiv_r on the same numbers in one run;
+ *  - milliseconds of a whole keycheck_admit(), p50 and p99, in processor time and by the clock, for
+ *    doors of 30,000, 100,000 and N keys, of which each is compared at once (at 30,000 that is what
+ *    tiers 1 and 2 do); then for N keys of which only the newest and the product line are, and the
+ *    rest later; memory (anonymous, and mapped from buckets), disk, and how long it takes to open;
+ *  - the cost of a key in micro-batches of several sizes over N keys.
  *
  * The issued moduli are random odd numbers: what is measured does not depend on their factors.  The
  * keys that come to the door are products of two primes, so that tier 1 goes its whole way.
@@ -17,6 +23,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <dirent.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "keycheck/door.h"
@@ -27,6 +35,13 @@
 #define ROUNDS 15
 
 static gmp_randstate_t dice;
+
+static double wall(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
 
 static double cpu(void)
 {
@@ -121,7 +136,7 @@ static void kernels(struct work *w)
 #define FEW_PROBES 25
 
 static mpz_t primes[PRIMES];
-static char folder[] = "/var/tmp/keys-door-XXXXXX";
+static char folder[512];
 static const struct checker *checker;
 static enum residue_kernel kernel;
 
@@ -194,10 +209,37 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Milliseconds of processor time for one key, `n` times over. */
-static void admit(struct door *d, size_t n, const char *what)
+/* Of /proc/self/status, in MiB. */
+static double memory(const char *what)
 {
-	static double ms[PROBES];
+	char line[256];
+	double kib = 0;
+	FILE *f = fopen("/proc/self/status", "re");
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, what, strlen(what)) == 0)
+			kib = strtod(line + strlen(what) + 1, NULL);
+	if (f != NULL)
+		(void)fclose(f);
+	return kib / 1024;
+}
+
+static double disk(void)
+{
+	double bytes = 0;
+	struct dirent *e;
+	struct stat st;
+	DIR *d = opendir(folder);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (fstatat(dirfd(d), e->d_name, &st, 0) == 0 && S_ISREG(st.st_mode))
+			bytes += (double)st.st_blocks * 512;
+	if (d != NULL)
+		(void)closedir(d);
+	return bytes / 1048576;
+}
+
+/* Asks for `n` keys; what one takes in processor time and by the clock, sorted. */
+static void ask(struct door *d, size_t n, double *ms, double *clock_ms)
+{
 	struct pubkey k;
 	struct door_verdict v;
 	struct err e;
@@ -205,18 +247,51 @@ static void admit(struct door *d, size_t n, const char *what)
 	for (size_t i = 0; i < n; i++) {
 		visitor(i, &spki, &k);
 		struct door_request r = {&k, "PUMP-2", "pump", 1800000000};
-		double t = cpu();
+		double c = cpu();
+		double w = wall();
 		check(keycheck_admit(d, &r, &v, &e), &e);
-		ms[i] = (cpu() - t) * 1000;
+		clock_ms[i] = (wall() - w) * 1000;
+		ms[i] = (cpu() - c) * 1000;
 		door_settle(d);
-		if (v.code != ERR_OK)
+		if (v.code != ERR_OK && v.code != ERR_KEY_PENDING)
 			(void)fprintf(stderr, "keys_door: %s\n", v.why);
 	}
 	qsort(ms, n, sizeof(ms[0]), by_size);
-	printf(",\n \"%s_keys\": %llu, \"%s_p50_ms\": %.3f, \"%s_p99_ms\": %.3f", what,
-		(unsigned long long)door_keys(d), what, ms[n / 2], what, ms[n * 99 / 100]);
-	(void)fflush(stdout);
+	qsort(clock_ms, n, sizeof(clock_ms[0]), by_size);
 	buf_free(&spki);
+}
+
+/* One row: the door is opened anew, as a start of the server does. */
+static void row(const char *what, uint64_t inline_max, size_t n)
+{
+	static double ms[PROBES];
+	static double clock_ms[PROBES];
+	static bool later;
+	double anonymous = memory("RssAnon");
+	double c = cpu();
+	double w = wall();
+	struct door *d = opened(inline_max);
+	c = cpu() - c;
+	w = wall() - w;
+	ask(d, n, ms, clock_ms);
+	unsigned long long keys = door_keys(d);
+	anonymous = memory("RssAnon") - anonymous;
+	printf("%s\n  {\"compared\": \"%s\", \"keys\": %llu, \"asked\": %zu,"
+		" \"p50_cpu_ms\": %.3f, \"p99_cpu_ms\": %.3f, \"p50_wall_ms\": %.3f,"
+		" \"p99_wall_ms\": %.3f, \"open_cpu_ms\": %.1f, \"open_wall_ms\": %.1f,"
+		" \"memory_mib\": %.1f, \"mapped_mib\": %.1f, \"disk_mib\": %.1f}", later ? "," : "",
+		what, keys, n, ms[n / 2], ms[n * 99 / 100], clock_ms[n / 2], clock_ms[n * 99 / 100],
+		c * 1000, w * 1000, anonymous, memory("RssFile"), disk());
+	if (!later)
+		(void)fprintf(stderr, "| keys | compared | p50 / p99 ms, processor | p50 / p99 ms, "
+			"clock | open s | memory + mapped MiB | disk MiB |\n"
+			"|---|---|---|---|---|---|---|\n");
+	(void)fprintf(stderr, "| %llu | %s | %.2f / %.2f | %.2f / %.2f | %.2f | %.0f + %.0f | %.0f |\n",
+		keys, what, ms[n / 2], ms[n * 99 / 100], clock_ms[n / 2], clock_ms[n * 99 / 100], w,
+		anonymous, memory("RssFile"), disk());
+	later = true;
+	(void)fflush(stdout);
+	door_close(d);
 }
 
 /* `n` keys wait and are swept together: milliseconds a key. */
@@ -263,32 +338,51 @@ static void make_checker(const char *lists_folder)
 	checker = made; /* both live as long as the program */
 }
 
+static double filled(uint64_t n)
+{
+	struct door *d = opened(UINT64_MAX);
+	uint64_t before = door_keys(d);
+	double t = cpu();
+	fill(d, n);
+	t = cpu() - t;
+	door_close(d);
+	return n > before ? t / (double)(n - before) * 1e6 : 0;
+}
+
 static void door(uint64_t keys)
 {
+	static const uint64_t steps[] = {30000, 100000};
 	static const size_t sizes[] = {1, 16, 32, 64, 128, 512, 4096};
-	if (mkdtemp(folder) == NULL)
+	double add = 0;
+	if (mkdtemp(folder) == NULL) {
+		(void)fprintf(stderr, "keys_door: no folder %s\n", folder);
 		exit(3);
+	}
 	make_primes();
-	struct door *d = opened(UINT64_MAX);
-	double t = cpu();
-	fill(d, 30000);
-	printf(",\n \"add_us_per_key\": %.1f", (cpu() - t) / 30000 * 1e6);
-	admit(d, PROBES, "tiers_1_and_2");
-	if (keys >= 100000) {
-		fill(d, 100000);
-		admit(d, FEW_PROBES, "inline_100k");
+	printf(",\n \"doors\": [");
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && steps[i] < keys; i++) {
+		(void)filled(steps[i]);
+		row("all", UINT64_MAX, i == 0 ? PROBES : FEW_PROBES);
 	}
-	if (keys > 100000) {
-		fill(d, keys);
-		admit(d, FEW_PROBES, "inline_all");
-	}
-	door_close(d);
-	t = cpu();
-	d = opened(UINT64_MAX);
-	printf(",\n \"open_ms\": %.1f", (cpu() - t) * 1000);
-	door_close(d);
+	add = filled(keys);
+	row("all", UINT64_MAX, keys <= 30000 ? PROBES : FEW_PROBES);
+	row("newest and line", 1, PROBES);
+	printf("],\n \"add_us_per_key\": %.1f", add);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		micro_batch(sizes[i]);
+}
+
+/* The folder holds files alone. */
+static void clean(void)
+{
+	struct dirent *e;
+	DIR *d = opendir(folder);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.' || strlen(e->d_name) > 2)
+			(void)unlinkat(dirfd(d), e->d_name, 0);
+	if (d != NULL)
+		(void)closedir(d);
+	(void)rmdir(folder);
 }
 
 static enum residue_kernel kernel_named(const char *name)
@@ -305,16 +399,28 @@ int main(int argc, char **argv)
 	mpz_t buckets[BUCKETS];
 	struct limbs views[BUCKETS];
 	struct work w = {.buckets = buckets, .views = views};
-	uint64_t keys = 100000;
+	uint64_t keys = 1000000;
 	const char *lists = NULL;
-	for (int i = 1; i + 1 < argc; i += 2) {
+	const char *dir = "/var/tmp";
+	for (int i = 1; i < argc; i += 2) {
+		if (i + 1 == argc || argv[i][0] != '-') {
+			puts("usage: keys_door [--keys N] [--lists FOLDER] [--kernel portable|avx2|ifma] "
+				"[--dir FOLDER]\nWhat the key check at the door costs, as JSON; N is "
+				"1000000 unless given, LISTS data/keys for those that come along");
+			return strcmp(argv[i], "--help") == 0 ? 0 : 2;
+		}
 		if (strcmp(argv[i], "--keys") == 0)
 			keys = strtoull(argv[i + 1], NULL, 10);
 		else if (strcmp(argv[i], "--lists") == 0)
 			lists = argv[i + 1];
+		else if (strcmp(argv[i], "--dir") == 0)
+			dir = argv[i + 1];
 		else if (strcmp(argv[i], "--kernel") == 0)
 			kernel = kernel_named(argv[i + 1]);
+		else
+			return 2;
 	}
+	(void)snprintf(folder, sizeof(folder), "%s/keys-door-XXXXXX", dir);
 	gmp_randinit_default(dice);
 	make_checker(lists);
 	for (int b = 0; b < BUCKETS; b++) {
@@ -329,6 +435,6 @@ int main(int argc, char **argv)
 	for (int b = 0; b < BUCKETS; b++)
 		mpz_clear(buckets[b]);
 	gmp_randclear(dice);
-	(void)fprintf(stderr, "keys_door: %s can be deleted\n", folder);
+	clean();
 	return 0;
 }

@@ -2,18 +2,19 @@
  */
 #include "cli/keys.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include <pthread.h>
 
 #include "base/clock.h"
+#include "bigint/pool.h"
 
-/* Keys between two looks at the clock: the checks of one take a millisecond or so. */
+/* Keys whose findings are kept at once, in their order: those of one take milliseconds, so that no
+ * thread waits long for the others at the end. */
 #define BLOCK 1024u
 #define CHECKPOINT_MS 5000
-#define THREADS_MAX 256u
 
 struct found {
 	enum check check;
@@ -30,8 +31,10 @@ struct found_of {
 struct block {
 	const struct audit *a;
 	const struct checker *checker;
-	uint32_t first, n;
-	atomic_uint next;
+	struct keys_progress progress;
+	uint32_t first, n, of_all;
+	atomic_uint done; /* of n */
+	atomic_bool over; /* a signal or an error: what is left of the block is not looked at */
 	struct found_of of[BLOCK];
 	pthread_mutex_t failing;
 	enum err_code rc;
@@ -65,25 +68,36 @@ static enum err_code check_one(struct block *b, uint32_t i, struct err *e)
 	return rc;
 }
 
-static void *work(void *arg)
+/* Key i of the block.  The thread that began the block says how far all of them are. */
+static void work(void *arg, size_t i, unsigned thread)
 {
 	struct block *b = arg;
 	struct err e;
-	uint32_t i;
 
-	while ((i = atomic_fetch_add(&b->next, 1)) < b->n) {
-		enum err_code rc = check_one(b, i, &e);
-		if (rc == ERR_OK)
-			continue;
-		pthread_mutex_lock(&b->failing);
-		if (b->rc == ERR_OK) {
-			b->rc = rc;
-			b->e = e;
-		}
-		pthread_mutex_unlock(&b->failing);
-		atomic_store(&b->next, b->n);
+	if (atomic_load(&b->over))
+		return;
+	enum err_code rc = check_one(b, (uint32_t)i, &e);
+	unsigned done = atomic_fetch_add(&b->done, 1) + 1;
+	if (thread == 0)
+		progress_show(&b->progress, (double)b->first + done, (double)b->of_all);
+	if (rc != ERR_OK || audit_stopped())
+		atomic_store(&b->over, true);
+	if (rc == ERR_OK)
+		return;
+	pthread_mutex_lock(&b->failing);
+	if (b->rc == ERR_OK) {
+		b->rc = rc;
+		b->e = e;
 	}
-	return NULL;
+	pthread_mutex_unlock(&b->failing);
+}
+
+static void forget(struct block *b)
+{
+	for (uint32_t i = 0; i < b->n; i++) {
+		free(b->of[i].v);
+		b->of[i] = (struct found_of){0};
+	}
 }
 
 static enum err_code keep(struct block *b, struct err *e)
@@ -98,55 +112,45 @@ static enum err_code keep(struct block *b, struct err *e)
 				.why = bytes_of(f->why, strnlen(f->why, sizeof(f->why)))};
 			rc = keyset_finding(b->a->set, &one, e);
 		}
-		free(b->of[i].v);
-		b->of[i] = (struct found_of){0};
 	}
 	return rc;
 }
 
-static enum err_code check_block(struct block *b, unsigned threads, struct err *e)
+/* `whole` false: a signal came, and nothing of the block was kept. */
+static enum err_code check_block(struct block *b, struct pool *pool, bool *whole, struct err *e)
 {
-	pthread_t thread[THREADS_MAX];
-	unsigned n = 0;
 	enum err_code rc;
 
-	atomic_store(&b->next, 0);
+	atomic_store(&b->done, 0);
+	atomic_store(&b->over, false);
 	b->rc = ERR_OK;
-	while (n + 1 < threads && n + 1 < b->n && pthread_create(&thread[n], NULL, work, b) == 0)
-		n++; /* fewer are slower, and that is all */
-	(void)work(b);
-	for (unsigned i = 0; i < n; i++)
-		pthread_join(thread[i], NULL);
-	if (b->rc != ERR_OK && e != NULL)
-		*e = b->e;
+	pool_run(pool, b->n, work, b);
 	rc = b->rc;
-	enum err_code kept = keep(b, rc == ERR_OK ? e : NULL);
-	return rc != ERR_OK ? rc : kept;
+	*whole = atomic_load(&b->done) == b->n;
+	if (rc != ERR_OK && e != NULL)
+		*e = b->e;
+	if (rc == ERR_OK && *whole)
+		rc = keep(b, e);
+	forget(b);
+	return rc;
 }
 
-static unsigned threads_of(const struct audit *a)
+static enum err_code check_all(struct audit *a, struct block *b, struct pool *pool, struct err *e)
 {
-	long n = a->threads > 0 ? (long)a->threads : sysconf(_SC_NPROCESSORS_ONLN);
-
-	return n < 1 ? 1 : n > (long)THREADS_MAX ? THREADS_MAX : (unsigned)n;
-}
-
-static enum err_code check_all(struct audit *a, struct block *b, struct err *e)
-{
-	uint32_t n = keyset_count(a->set);
 	int64_t checkpoint_ms = clock_monotonic_ms();
-	struct keys_progress progress;
 	enum err_code rc = ERR_OK;
+	bool whole = true;
 
-	progress_begin(&progress, a->c, "checking", "keys", (double)a->at.done);
-	while (rc == ERR_OK && a->at.done < n) {
+	b->of_all = keyset_count(a->set);
+	progress_begin(&b->progress, a->c, "checking", "keys", (double)a->at.done);
+	while (rc == ERR_OK && a->at.done < b->of_all) {
 		b->first = (uint32_t)a->at.done;
-		b->n = n - b->first < BLOCK ? n - b->first : BLOCK;
-		rc = check_block(b, threads_of(a), e);
+		b->n = b->of_all - b->first < BLOCK ? b->of_all - b->first : BLOCK;
+		rc = check_block(b, pool, &whole, e);
 		if (rc != ERR_OK)
 			break;
-		a->at.done += b->n;
-		progress_show(&progress, (double)a->at.done, (double)n);
+		if (whole)
+			a->at.done += b->n;
 		if (audit_stopped() || clock_monotonic_ms() - checkpoint_ms >= CHECKPOINT_MS) {
 			checkpoint_ms = clock_monotonic_ms();
 			rc = keyset_checkpoint(a->set, &a->at, e);
@@ -154,7 +158,7 @@ static enum err_code check_all(struct audit *a, struct block *b, struct err *e)
 		if (rc == ERR_OK && audit_stopped())
 			rc = audit_stop(a, e);
 	}
-	progress_end(&progress);
+	progress_end(&b->progress);
 	return rc;
 }
 
@@ -162,6 +166,7 @@ enum err_code audit_check(struct audit *a, struct err *e)
 {
 	struct checker *checker = NULL;
 	struct block *b = NULL;
+	struct pool *pool = NULL;
 	int64_t start = clock_monotonic_ms();
 	enum err_code rc;
 
@@ -175,12 +180,15 @@ enum err_code audit_check(struct audit *a, struct err *e)
 	b->a = a;
 	b->checker = checker;
 	if (rc == ERR_OK)
-		rc = check_all(a, b, e);
+		rc = pool_new(a->threads, &pool, e);
+	if (rc == ERR_OK)
+		rc = check_all(a, b, pool, e);
 	if (rc == ERR_OK) {
 		a->at.step = STEP_TOGETHER;
 		a->at.done = 0;
 		rc = keyset_checkpoint(a->set, &a->at, e);
 	}
+	pool_free(pool);
 	checker_free(checker);
 	pthread_mutex_destroy(&b->failing);
 	free(b);
