@@ -237,7 +237,7 @@ static const struct restart_case {
 } restart_cases[] = {
 	{"flat, 1 bit", SOURCE_FLAT, 1, 0.8, false, PASSED},
 	{"flat, 2 bits", SOURCE_FLAT, 2, 1.7, false, PASSED},
-	{"biased, 3 bits", SOURCE_BIASED, 3, 2.2, false, PASSED},
+	{"biased, 3 bits", SOURCE_BIASED, 3, 2, false, PASSED},
 	{"flat, 4 bits", SOURCE_FLAT, 4, 3.6, false, PASSED},
 	{"drift, 5 bits, too much claimed", SOURCE_DRIFT, 5, 4.4, false, NOT_SANE},
 	{"gaps, 6 bits", SOURCE_GAPS, 6, 4, false, PASSED},
