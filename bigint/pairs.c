@@ -95,3 +95,13 @@ enum err_code batch_pairs(const struct moduli *m, const uint64_t *hits, size_t h
 	free(s.tree);
 	return err;
 }
+
+bool batch_is_prime(struct bytes factor)
+{
+	mpz_t n;
+	mpz_init(n);
+	mpz_import(n, factor.len, 1, 1, 1, 0, factor.p);
+	bool prime = mpz_probab_prime_p(n, 25) > 0;
+	mpz_clear(n);
+	return prime;
+}

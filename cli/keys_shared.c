@@ -24,6 +24,8 @@ struct pairing {
 		uint32_t group, member;
 	} * edge;
 	size_t edge_n, edge_room;
+	uint64_t *pair; /* the hits whose pairs say more than their factors do */
+	size_t pair_n, pair_room;
 	struct keys_progress progress;
 };
 
@@ -40,32 +42,31 @@ static enum err_code room_for_one(void **p, size_t n, size_t *room, size_t size,
 	return ERR_OK;
 }
 
-static enum err_code take_hit(void *arg, uint64_t i, struct bytes factor, struct err *e)
+/* KEYINDEX_NONE: there is none yet. */
+static uint32_t group_find(const struct pairing *p, struct bytes factor)
 {
-	struct shared *s = &((struct pairing *)arg)->a->shared;
-	enum err_code rc =
-		room_for_one((void **)&s->hit, s->hit_n, &s->hit_room, sizeof(*s->hit), e);
-
-	(void)factor; /* the pairs say more */
-	if (rc == ERR_OK)
-		s->hit[s->hit_n++] = (uint32_t)i;
-	return rc;
-}
-
-static enum err_code group_of(struct pairing *p, struct bytes factor, uint32_t *out, struct err *e)
-{
-	struct shared *s = &p->a->shared;
+	const struct shared *s = &p->a->shared;
 	uint8_t hash[SHA256_SIZE];
 	size_t cursor = 0;
 	uint32_t g;
 
 	sha256_of(factor, hash);
 	while ((g = keyindex_next(&p->by_factor, hash, &cursor)) != KEYINDEX_NONE) {
-		if (bytes_equal(buf_view(&s->group[g].factor), factor)) {
-			*out = g;
-			return ERR_OK;
-		}
+		if (bytes_equal(buf_view(&s->group[g].factor), factor))
+			break;
 	}
+	return g;
+}
+
+static enum err_code group_of(struct pairing *p, struct bytes factor, uint32_t *out, struct err *e)
+{
+	struct shared *s = &p->a->shared;
+	uint8_t hash[SHA256_SIZE];
+
+	*out = group_find(p, factor);
+	if (*out != KEYINDEX_NONE)
+		return ERR_OK;
+	sha256_of(factor, hash);
 	enum err_code rc =
 		room_for_one((void **)&s->group, s->group_n, &s->group_room, sizeof(*s->group), e);
 	if (rc == ERR_OK)
@@ -79,7 +80,7 @@ static enum err_code group_of(struct pairing *p, struct bytes factor, uint32_t *
 	return buf_end(&new->factor, e, "shared factor");
 }
 
-/* A prime that m moduli share comes in m(m-1)/2 pairs; each modulus joins the group once. */
+/* One prime may come in many pairs; each modulus joins its group once. */
 static enum err_code join(struct pairing *p, uint32_t group, uint32_t member, struct err *e)
 {
 	struct group *g = &p->a->shared.group[group];
@@ -105,6 +106,37 @@ static enum err_code join(struct pairing *p, uint32_t group, uint32_t member, st
 	g->room = (uint32_t)room;
 	if (rc == ERR_OK)
 		g->member[g->n++] = member;
+	return rc;
+}
+
+/*
+ * A hit whose factor is a prime shares that prime and nothing else, so all hits of one such factor
+ * are one group, and one of them tells who else has it: the pairs of many keys of one prime would
+ * take the square of their number.  Where the factor is none, only the pairs tell it apart.
+ */
+static enum err_code take_hit(void *arg, uint64_t i, struct bytes factor, struct err *e)
+{
+	struct pairing *p = arg;
+	struct shared *s = &p->a->shared;
+	enum err_code rc =
+		room_for_one((void **)&s->hit, s->hit_n, &s->hit_room, sizeof(*s->hit), e);
+
+	if (rc != ERR_OK)
+		return rc;
+	s->hit[s->hit_n++] = (uint32_t)i;
+	uint32_t g = group_find(p, factor); /* until the pairs come, of primes alone */
+	if (g != KEYINDEX_NONE)
+		return join(p, g, (uint32_t)i, e);
+	if (batch_is_prime(factor)) {
+		rc = group_of(p, factor, &g, e);
+		if (rc == ERR_OK)
+			rc = join(p, g, (uint32_t)i, e);
+		if (rc != ERR_OK)
+			return rc;
+	}
+	rc = room_for_one((void **)&p->pair, p->pair_n, &p->pair_room, sizeof(*p->pair), e);
+	if (rc == ERR_OK)
+		p->pair[p->pair_n++] = i;
 	return rc;
 }
 
@@ -326,6 +358,7 @@ static void show(void *arg, double done, double total)
 		progress_end(&p->progress);
 		enum err_code rc = audit_stop(p->a, &e);
 		fprintf(stderr, "medseal: %s: %s (%s)\n", e.object, err_sentence(rc), e.reason);
+		private_drop(p->a->private_out);
 		audit_remove_work(p->a);
 		_exit(err_exit(rc));
 	}
@@ -336,7 +369,6 @@ static enum err_code run_batch(struct pairing *p, const char *path, const char *
 {
 	struct audit *a = p->a;
 	struct moduli *m = NULL;
-	uint64_t *hits = NULL;
 	struct batch_options o = {.memory = a->memory,
 		.threads = a->threads,
 		.work_dir = dir,
@@ -349,16 +381,8 @@ static enum err_code run_batch(struct pairing *p, const char *path, const char *
 	progress_begin(&p->progress, a->c, "comparing moduli", "", 0);
 	rc = batch_gcd(m, &o, take_hit, p, e);
 	progress_end(&p->progress);
-	if (rc == ERR_OK && a->shared.hit_n > 0) {
-		hits = calloc(a->shared.hit_n, sizeof(*hits));
-		if (hits == NULL)
-			rc = err_set(e, ERR_NO_MEMORY, "shared factors", "%zu", a->shared.hit_n);
-		for (size_t i = 0; rc == ERR_OK && i < a->shared.hit_n; i++)
-			hits[i] = a->shared.hit[i];
-		if (rc == ERR_OK)
-			rc = batch_pairs(m, hits, a->shared.hit_n, take_pair, p, e);
-	}
-	free(hits);
+	if (rc == ERR_OK && p->pair_n > 0)
+		rc = batch_pairs(m, p->pair, p->pair_n, take_pair, p, e);
 	moduli_close(m);
 	return rc;
 }
@@ -390,6 +414,7 @@ enum err_code audit_shared(struct audit *a, struct err *e)
 	keyindex_free(&p.by_factor);
 	keyindex_free(&p.by_member);
 	free(p.edge);
+	free(p.pair);
 	a->tally.seconds[3] = (double)(clock_monotonic_ms() - start) / 1000;
 	return rc;
 }

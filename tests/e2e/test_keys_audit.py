@@ -203,6 +203,28 @@ def test_lists_of_ones_own():
     tap.contains(found.why(key_id(HONEST[0]), 'known-key'), 'a test')
 
 
+def test_many_keys_of_one_prime():
+    "thousands of keys that share one prime, one that shares both of its own: all named, and in time"
+    count, shown = 3000, 1000
+    others = [keys.next_prime(random.getrandbits(112) | 1 << 111) for _ in range(count + 1)]
+    moduli = [P[0] * q for q in others[:count]] + [others[0] * others[count]]
+    keys.write('cluster.csv', ''.join(f'{n:x}\n' for n in moduli))
+    found = keys.audit(keys.path('cluster.csv'), status=1)
+    # Each pair by itself, of which there are 4.5 million, takes longer than reading and checking all.
+    times = found.lines[-1]['times']
+    tap.comment(f'{times["gcd"]} s to compare, {times["check"]} s to check')
+    if times['gcd'] > 4 * (times['read'] + times['check']):
+        raise AssertionError(times)
+    tap.equal(found.counts['checks']['shared-prime'], count + 1)
+    ids = [key_id(n, 0) for n in moduli]
+    tap.equal(found.shared(ids[count]), [ids[0]])
+    for i in [0, 1, count - 1]:
+        (finding,) = [f for f in found.keys[ids[i]]['findings'] if f['check'] == 'shared-prime']
+        tap.equal((len(finding['shared_with']), set(finding['shared_with']) <= set(ids) - {ids[i]}),
+                  (shown, True))
+    tap.contains(found.why(ids[1], 'shared-prime'), f'the modulus of {count - 1} other keys')
+
+
 def test_refusals():
     "calls that make no sense: status 2; what is not there or is there already: 1"
     here = keys.write('x.der', spki(HONEST[0]))

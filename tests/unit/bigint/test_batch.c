@@ -177,6 +177,17 @@ static void pairs_are_named(void **state)
 	set_free(&s);
 }
 
+static void a_prime_factor_is_told_from_others(void **state)
+{
+	(void)state;
+	assert_true(batch_is_prime(bytes_of("\x03", 1)));
+	assert_true(batch_is_prime(bytes_of("\0\x01\x01", 3))); /* 257 */
+	assert_false(batch_is_prime(bytes_of("\x01", 1)));
+	assert_false(batch_is_prime(bytes_of("\x0f", 1)));
+	assert_false(batch_is_prime(bytes_of("\x02\x31", 2))); /* 561 = 3 * 11 * 17 */
+	assert_false(batch_is_prime(bytes_of("\x01\0\x02\0\x01", 5))); /* 65537 squared */
+}
+
 static void the_kernel_is_the_wanted_one(void **state)
 {
 	(void)state;
@@ -200,6 +211,7 @@ int main(void)
 		cmocka_unit_test(random_sets),
 		cmocka_unit_test(many_moduli),
 		cmocka_unit_test(pairs_are_named),
+		cmocka_unit_test(a_prime_factor_is_told_from_others),
 	};
 	int failed = RUN_TAP(tests);
 	gmp_randclear(rnd);
