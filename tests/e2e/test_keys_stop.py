@@ -177,6 +177,22 @@ def test_nothing_is_left_behind():
         del os.environ['TMPDIR']
 
 
+def test_no_private_key_is_left_behind():
+    "stopped while moduli are compared: no part of the file of private keys stays"
+    where = corpus('private.csv')
+    folder = keys.path('private')
+    os.mkdir(folder)
+    # So little memory makes many subsets, each with files to sync.
+    child = start(where, '--private-keys', os.path.join(folder, 'out.pem'), '--memory', '4K')
+    while not os.listdir(folder) and child.poll() is None:
+        time.sleep(0.001)
+    tap.equal(child.poll(), None)
+    child.send_signal(signal.SIGTERM)
+    out, err = child.communicate(timeout=60)
+    tap.equal(child.returncode, 3, err.decode() + out.decode()[-2000:])
+    tap.equal(os.listdir(folder), [])
+
+
 def test_reports_are_whole_or_not_there():
     "a report that cannot be written: named, and no half file"
     where = corpus('r.csv', 20)
