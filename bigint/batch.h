@@ -65,8 +65,8 @@ MUST_USE enum err_code batch_pairs(const struct moduli *m, const uint64_t *hits,
 	void *arg, struct err *e);
 
 /*
- * Is this factor, big-endian, a prime (by GMP's test, which no composite is known to pass)?  Then all
- * hits of this very factor share it and nothing else: one of them is enough for batch_pairs.
+ * Is this factor, big-endian, a prime (by GMP's test, which no composite is known to pass)?  Then
+ * all hits of this very factor share it and nothing else: one of them is enough for batch_pairs.
  */
 bool batch_is_prime(struct bytes factor);
 

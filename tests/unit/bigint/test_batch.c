@@ -184,7 +184,7 @@ static void a_prime_factor_is_told_from_others(void **state)
 	assert_true(batch_is_prime(bytes_of("\0\x01\x01", 3))); /* 257 */
 	assert_false(batch_is_prime(bytes_of("\x01", 1)));
 	assert_false(batch_is_prime(bytes_of("\x0f", 1)));
-	assert_false(batch_is_prime(bytes_of("\x02\x31", 2))); /* 561 = 3 * 11 * 17 */
+	assert_false(batch_is_prime(bytes_of("\x02\x31", 2)));         /* 561 = 3 * 11 * 17 */
 	assert_false(batch_is_prime(bytes_of("\x01\0\x02\0\x01", 5))); /* 65537 squared */
 }
 
