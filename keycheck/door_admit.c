@@ -250,6 +250,9 @@ static enum err_code compare_rsa(struct door *d, const struct door_request *rq,
 	if (rc == ERR_OK && shares) {
 		struct sharing s = {d, rq, v};
 		rc = search_all(d, r, rq->key->modulus, note_sharing, &s, e);
+		if (rc == ERR_OK && !v->has_other)
+			rc = err_set(e, ERR_INTERNAL, "key check", "it shares a factor, and with "
+				"no key that is known: this machine computes wrongly");
 	} else if (rc == ERR_OK && late.answer == DOOR_LATER && v->code == ERR_OK) {
 		*v = late;
 	}

@@ -95,28 +95,90 @@ static enum err_code take_record(struct door *d, const struct record *r, bool ke
 	}
 }
 
-/* Every whole record; how long they are together. */
-static enum err_code read_records(struct door *d, struct bytes file, bool keys, size_t *whole,
+/* What is in a log: its whole records and, if something before the last of them is none, these anew. */
+struct reading {
+	size_t whole;    /* the last whole record ends here */
+	size_t passed;   /* bytes before that are no record */
+	struct buf good; /* with any of these: what is kept */
+};
+
+/* Where the next whole record begins, behind one that is damaged; false: there is none. */
+static bool find_record(struct bytes file, size_t *at)
+{
+	struct record r;
+	for (size_t i = *at + 1; i < file.len; i++) {
+		struct reader in = reader_of(bytes_of(file.p + i, file.len - i));
+		if (record_parse(&in, &r, NULL) == ERR_OK) {
+			*at = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Records follow the damaged one: those that bar a key or an owner count, since nothing else tells
+ * of them.  A mark or a release does not: what it refers to may be among what was lost, and bytes
+ * that only look like one may stand in a modulus.
+ */
+static bool counts(const struct reading *g, const struct record *r)
+{
+	return g->passed == 0 || (r->kind != RECORD_MARK && r->kind != RECORD_RELEASED);
+}
+
+static enum err_code read_records(struct door *d, struct bytes file, bool keys, struct reading *g,
 	struct err *e)
 {
-	struct reader in = reader_of(file);
-	struct record r;
 	enum err_code rc = ERR_OK;
-	*whole = 0;
-	while (rc == ERR_OK && reader_left(&in) > 0 && record_parse(&in, &r, NULL) == ERR_OK) {
-		rc = take_record(d, &r, keys, e);
-		*whole = in.pos;
+	size_t at = 0;
+	while (rc == ERR_OK && at < file.len) {
+		struct reader in = reader_of(bytes_of(file.p + at, file.len - at));
+		struct record r;
+		if (record_parse(&in, &r, NULL) != ERR_OK) {
+			size_t from = at;
+			if (!find_record(file, &at))
+				break;
+			if (g->passed == 0)
+				buf_bytes(&g->good, bytes_of(file.p, from));
+			g->passed += at - from;
+			continue;
+		}
+		if (counts(g, &r)) {
+			rc = take_record(d, &r, keys, e);
+			if (g->passed > 0)
+				buf_bytes(&g->good, bytes_of(file.p + at, in.pos));
+		}
+		at += in.pos;
+		g->whole = at;
 	}
 	return rc;
 }
 
-static void tell_cut(struct door *d, const char *name, size_t bytes)
+static void tell(struct door *d, const char *name, enum err_code code, size_t bytes,
+	const char *where)
 {
 	struct err what;
-	(void)err_set(&what, ERR_TRUNCATED, name, "%zu bytes at its end are no record and were "
-		"dropped", bytes);
+	(void)err_set(&what, code, name, "%zu bytes %s are no record and were dropped", bytes, where);
 	if (d->o.damage != NULL)
 		d->o.damage(d->o.arg, &what);
+}
+
+/* The damaged file is kept for whoever wants to know why; the database gives its keys again. */
+static enum err_code mend_log(struct door *d, const char *name, struct reading *g, struct err *e)
+{
+	char aside[BUCKET_NAME_SIZE + 16];
+	struct bytes good = buf_view(&g->good);
+	enum err_code rc = buf_end(&g->good, e, name);
+	tell(d, name, ERR_MALFORMED, g->passed, "in its middle");
+	d->lost = true;
+	(void)snprintf(aside, sizeof(aside), "%s.damaged", name);
+	(void)unlinkat(d->dir, aside, 0);
+	if (rc == ERR_OK && linkat(d->dir, name, d->dir, aside, 0) != 0)
+		rc = err_sys(e, ERR_IO, aside, errno, "the damaged log cannot be kept");
+	if (rc == ERR_OK)
+		rc = door_file_write(d->dir, name, &good, 1, e);
+	g->whole = good.len;
+	return rc;
 }
 
 /* What stands in log `number`; its keys only when its bucket was not closed yet. */
@@ -129,9 +191,14 @@ static enum err_code read_log(struct door *d, uint64_t number, bool keys, size_t
 	enum err_code rc = door_file_map(d->dir, name, &file, e);
 	if (rc != ERR_OK)
 		return rc;
-	rc = read_records(d, file, keys, whole, e);
-	if (rc == ERR_OK && *whole < file.len)
-		tell_cut(d, name, file.len - *whole);
+	struct reading g = {.good = buf_new(file.len)};
+	rc = read_records(d, file, keys, &g, e);
+	if (rc == ERR_OK && g.whole < file.len)
+		tell(d, name, ERR_TRUNCATED, file.len - g.whole, "at its end");
+	if (rc == ERR_OK && g.passed > 0)
+		rc = mend_log(d, name, &g, e);
+	*whole = g.whole;
+	buf_free(&g.good);
 	door_file_unmap(file);
 	return rc;
 }

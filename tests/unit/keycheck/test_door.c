@@ -567,6 +567,35 @@ static void damage_is_found_and_mended(void **state)
 	}
 }
 
+/* One bit within the record of the first key: what was decided about others stays decided. */
+static void a_damaged_log_still_bars(void **state)
+{
+	(void)state;
+	struct test_key a, b, c;
+	struct door *d = opened_with(DOOR_QUARANTINE, 0);
+	sharing_pair(&a, &b);
+	fresh_key(b.owner, &c);
+	admitted(d, &a, 1);
+	assert_int_equal(judged(d, &b).code, ERR_KEY_SHARED_PRIME);
+	assert_int_equal(judged(d, &c).code, ERR_KEY_QUARANTINED);
+	door_close(d);
+	flip("open-00000000", 300);
+	d = opened_with(DOOR_QUARANTINE, 0);
+	assert_int_equal(damages, 1);
+	assert_string_equal(last_damage.object, "open-00000000");
+	assert_int_equal(last_damage.code, ERR_MALFORMED);
+	assert_int_equal(door_marked(d), 0); /* the database gives everything again */
+	assert_int_equal(judged(d, &c).code, ERR_KEY_QUARANTINED);
+	door_close(d);
+	d = opened_with(DOOR_QUARANTINE, 0);
+	assert_int_equal(damages, 0); /* it is whole again */
+	assert_int_equal(judged(d, &c).code, ERR_KEY_QUARANTINED);
+	door_close(d);
+	key_free(&a);
+	key_free(&b);
+	key_free(&c);
+}
+
 static void a_full_bucket_is_closed_and_searched(void **state)
 {
 	(void)state;
@@ -752,6 +781,7 @@ int main(void)
 		DOOR_TEST(a_write_that_fails_is_caught_up),
 		DOOR_TEST(a_full_bucket_is_closed_and_searched),
 		DOOR_TEST(damage_is_found_and_mended),
+		DOOR_TEST(a_damaged_log_still_bars),
 		DOOR_TEST(many_keys_are_swept_together),
 		DOOR_TEST(tier_2_answers_at_once),
 		DOOR_TEST(one_process_has_the_folder),
