@@ -20,6 +20,10 @@ struct json {
 	struct ct_seen *seen;
 	void *pool; /* yyjson's memory for one object */
 	size_t pool_size;
+	/* Lists that were begun and not ended, so far as the text between objects tells. */
+	long open;
+	bool in_string, escaped;
+	bool unsure; /* something was passed over */
 };
 
 enum extent {
@@ -187,6 +191,7 @@ static void read_one(struct json *j)
 	size_t scanned =
 		stream_window(s).len < JSON_OBJECT_MAX ? stream_window(s).len : JSON_OBJECT_MAX;
 	if (x == EXTENT_WRAPPER) {
+		j->open++;
 		stream_skip(s, size);
 		return;
 	}
@@ -209,6 +214,7 @@ static void read_one(struct json *j)
 			stream_skip(s, size);
 		return;
 	}
+	j->unsure = true;
 	bool again = found_may_look_again(j->f, x == EXTENT_WHOLE  ? size
 						: x == EXTENT_MORE ? scanned
 								   : DEPTH_MAX);
@@ -223,6 +229,34 @@ static void read_one(struct json *j)
 		resynchronise(s);
 }
 
+/* Commas, brackets, names: nothing that is looked for, but they tell whether the input is whole. */
+static void pass_between(struct json *j, struct bytes b)
+{
+	for (size_t i = 0; i < b.len; i++) {
+		uint8_t c = b.p[i];
+		if (j->in_string) {
+			j->in_string = c != '"' || j->escaped;
+			j->escaped = c == '\\' && !j->escaped;
+		} else if (c == '"') {
+			j->in_string = true;
+		} else if (c == '[') {
+			j->open++;
+		} else if (c == ']' || c == '}') {
+			j->open--;
+		}
+	}
+}
+
+static void check_end(struct json *j)
+{
+	struct err why;
+	if (j->open <= 0 || j->unsure || j->f->stopped != ERR_OK)
+		return;
+	found_record(j->f, j->s, 0);
+	(void)err_set(&why, ERR_TRUNCATED, "JSON", "the input ends inside a list");
+	found_flaw(j->f, "JSON", &why);
+}
+
 void json_read(struct found *f, struct stream *s)
 {
 	struct json j = {.f = f, .s = s};
@@ -230,13 +264,17 @@ void json_read(struct found *f, struct stream *s)
 	while (f->stopped == ERR_OK && stream_need(s, 1) > 0) {
 		struct bytes w = stream_window(s);
 		if (w.p[0] == '{') {
+			j.in_string = j.escaped = false;
 			read_one(&j);
 			continue;
 		}
 		/* What stands between objects (commas, brackets, names) says nothing. */
 		const uint8_t *p = memchr(w.p, '{', w.len);
-		stream_skip(s, p != NULL ? (size_t)(p - w.p) : w.len);
+		size_t n = p != NULL ? (size_t)(p - w.p) : w.len;
+		pass_between(&j, bytes_of(w.p, n));
+		stream_skip(s, n);
 	}
+	check_end(&j);
 	mem_wipe(j.pool, j.pool_size);
 	free(j.pool);
 	ct_seen_free(j.seen);

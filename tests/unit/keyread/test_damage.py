@@ -288,6 +288,16 @@ def test_json_cut():
     tap.equal(flaws(found), [('truncated', text.rindex('{'), 1)])
 
 
+def test_json_cut_between():
+    "a list that ends early is not whole, wherever between its objects"
+    text = json.dumps({'keys': [jwk(1), jwk(2)], 'a': '[[', 'b': [[]]})
+    tap.equal(flaws(read(text)), [])
+    for end in text.index('{', 1), text.rindex('{"'), text.index(']') + 1:
+        found = read(text[:end])
+        tap.equal([code for code, _, _ in flaws(found)], ['truncated'], text[:end][-20:])
+    tap.equal([code for code, _, _ in flaws(read('{"keys":[', 'jwk'))], ['truncated'])
+
+
 def test_json_too_large():
     "an object over the limit, and objects too deep inside each other"
     big = dict(jwk(1), note='z' * (1 << 21))
