@@ -5,8 +5,8 @@
  *     registered for that serial; a current certificate of this realm for that serial;
  *  3. a key serves one device;
  *  4. what was revoked or replaced while the signer worked is refused at the commit;
- *  5. a key that is weak or shares a prime is not certified, unless the policy says alarm
- *     (test_keydoor.c).
+ *  5. a key that is weak or shares a prime is not certified, nor one that such an IDevID asks for,
+ *     unless the policy says alarm (test_keydoor.c).
  *
  *   certificate:  ISSUED --first use--> USED --first use of a later one--> REPLACED
  *                    \_______________________\______ device revoked ______> REVOKED
@@ -85,6 +85,8 @@ static enum err_code idevid_decide(struct authority *a, const struct enrol_reque
 		return err_set(e, ERR_DEVICE_MANUFACTURER, r->peer_serial, "it came with one of %s",
 			r->peer_manufacturer);
 	memcpy(g->renewed, r->peer_fingerprint, sizeof(g->renewed));
+	g->by_idevid = true;
+	g->idevid_spki = r->peer_spki;
 	return ERR_OK;
 }
 

@@ -26,6 +26,7 @@ struct enrol_request {
 	char peer_serial[DEVICE_SERIAL_MAX + 1]; /* its certificate's serialNumber */
 	struct bytes peer_subject;               /* DER */
 	struct bytes peer_san;
+	struct bytes peer_spki;                  /* its certificate's SubjectPublicKeyInfo */
 	char ticket_serial[DEVICE_SERIAL_MAX + 1]; /* user name of HTTP Basic */
 	char ticket[TICKET_TEXT_MAX + 1];          /* its password */
 	struct bytes spki;
@@ -41,9 +42,11 @@ struct enrol_grant {
 	uint8_t serial[CERT_SERIAL_SIZE];
 	uint8_t spki_id[SHA256_SIZE];
 	struct bytes spki; /* view of the request */
+	struct bytes idevid_spki; /* likewise; by_idevid: of the certificate that asked */
 	int64_t at;
 	int64_t not_after; /* at and the profile's lifetime, but not beyond the issuing CA's end */
 	bool by_ticket;
+	bool by_idevid;
 	uint8_t ticket_hash[SHA256_SIZE];
 	bool renewal;
 	uint8_t renewed[SHA256_SIZE]; /* fingerprint of the certificate that asked, if one did */

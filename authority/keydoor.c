@@ -21,6 +21,7 @@ struct keydoor {
 	size_t told_n; /* all in all; the place is its remainder */
 	size_t told_committed;
 	bool news;     /* a key was added since the last settling */
+	struct err not_written; /* of an IDevID's key: told at the settling */
 	unsigned since_mark;
 };
 
@@ -100,10 +101,18 @@ static bool told_before(struct keydoor *k, const uint8_t id[SHA256_SIZE])
 	return false;
 }
 
+/* A key that is asked about: the request's or its IDevID's. */
+struct asked {
+	struct pubkey key;
+	bool idevid;
+	struct door_verdict v;
+};
+
 static enum err_code write_entry(struct authority *a, const struct enrol_grant *g,
-	const struct door_verdict *v, struct err *e)
+	const struct asked *q, struct err *e)
 {
 	struct entry en;
+	const struct door_verdict *v = &q->v;
 	char actor[ENTRY_ACTOR_MAX + 1] = "device:";
 	memcpy(actor + strlen(actor), g->device.serial, sizeof(g->device.serial));
 	enum err_code rc = act_begin(a, e);
@@ -111,7 +120,9 @@ static enum err_code write_entry(struct authority *a, const struct enrol_grant *
 		return rc;
 	entry_start(&en, g->at, v->answer == DOOR_ADMIT ? "key.alarm" : "key.refused", actor,
 		g->device.serial);
-	entry_detail_hex(&en, "key", bytes_of(g->spki_id, SHA256_SIZE));
+	entry_detail_hex(&en, "key", bytes_of(q->key.id, SHA256_SIZE));
+	if (q->idevid)
+		entry_detail_hex(&en, "idevid", bytes_of(g->renewed, SHA256_SIZE));
 	entry_detail(&en, "code", err_name(v->code));
 	if (v->code == ERR_KEY_WEAK || v->code == ERR_KEY_SHARED_PRIME)
 		entry_detail(&en, "check", check_name(v->check));
@@ -124,39 +135,68 @@ static enum err_code write_entry(struct authority *a, const struct enrol_grant *
 	return act_end(a, &en, e);
 }
 
-static enum err_code turn_away(struct authority *a, const struct enrol_grant *g,
-	const struct door_verdict *v, struct err *e)
+static enum err_code verdict_err(const struct asked *q, const char *serial, struct err *e)
 {
-	if (!told_before(a->keys, g->spki_id)) {
-		enum err_code rc = write_entry(a, g, v, e);
+	if (!q->idevid)
+		return door_verdict_err(&q->v, serial, e);
+	return err_set(e, q->v.code, serial, "the key of its IDevID: %s", q->v.why);
+}
+
+/* One key: ERR_OK to go on, an alarm or DOOR_LATER too. */
+static enum err_code ask(struct authority *a, struct enrol_grant *g, struct bytes spki,
+	struct asked *q, struct err *e)
+{
+	if (pubkey_parse(spki, &q->key, e) != ERR_OK)
+		return err_set(e, ERR_KEY_INVALID, g->device.serial, "%sit is no SubjectPublicKeyInfo",
+			q->idevid ? "the key of its IDevID: " : "");
+	struct door_request r = {&q->key, g->device.serial, g->device.product, g->at};
+	enum err_code rc = keycheck_admit(a->keys->door, &r, &q->v, e);
+	if (rc != ERR_OK || q->v.answer == DOOR_LATER || q->v.code == ERR_OK)
+		return rc;
+	if (q->v.answer == DOOR_ADMIT) {
+		(void)verdict_err(q, g->device.serial, &g->alarm);
+		return write_entry(a, g, q, e);
+	}
+	if (!told_before(a->keys, q->key.id)) {
+		rc = write_entry(a, g, q, e);
 		if (rc != ERR_OK)
 			return rc;
 	}
-	return door_verdict_err(v, g->device.serial, e);
+	return verdict_err(q, g->device.serial, e);
+}
+
+/*
+ * The key of an IDevID exists whatever becomes of this enrolment, and no certificate of ours stands
+ * for it in the database: it is added at once.
+ */
+static void add_idevid(struct authority *a, const struct enrol_grant *g, const struct asked *q)
+{
+	struct err e;
+	struct door_request r = {&q->key, g->device.serial, g->device.product, g->at};
+	if (door_add(a->keys->door, &r, 0, &e) != ERR_OK)
+		a->keys->not_written = e;
 }
 
 enum err_code keydoor_judge(struct authority *a, struct enrol_grant *g, struct err *e)
 {
-	struct pubkey key;
-	struct door_verdict v;
+	struct asked idevid = {.idevid = true};
+	struct asked own = {.idevid = false};
+	enum err_code rc = ERR_OK;
 	g->alarm.code = ERR_OK;
 	if (a->keys == NULL)
 		return ERR_OK;
-	enum err_code rc = pubkey_parse(g->spki, &key, e);
-	if (rc != ERR_OK)
-		return err_set(e, ERR_KEY_INVALID, g->device.serial, "it is no SubjectPublicKeyInfo");
-	struct door_request r = {&key, g->device.serial, g->device.product, g->at};
-	rc = keycheck_admit(a->keys->door, &r, &v, e);
-	if (rc != ERR_OK)
-		return rc;
-	if (v.answer == DOOR_LATER)
-		return door_verdict_err(&v, g->device.serial, e);
-	if (v.answer == DOOR_TURN_AWAY)
-		return turn_away(a, g, &v, e);
-	if (v.code == ERR_OK)
-		return ERR_OK;
-	(void)door_verdict_err(&v, g->device.serial, &g->alarm);
-	return write_entry(a, g, &v, e);
+	if (g->by_idevid)
+		rc = ask(a, g, g->idevid_spki, &idevid, e);
+	if (rc == ERR_OK && g->by_idevid && idevid.v.answer == DOOR_ADMIT)
+		add_idevid(a, g, &idevid);
+	/* Also when the IDevID's has to wait: then both wait for the same sweep. */
+	if (rc == ERR_OK)
+		rc = ask(a, g, g->spki, &own, e);
+	if (rc == ERR_OK && g->by_idevid && idevid.v.answer == DOOR_LATER)
+		rc = verdict_err(&idevid, g->device.serial, e);
+	else if (rc == ERR_OK && own.v.answer == DOOR_LATER)
+		rc = verdict_err(&own, g->device.serial, e);
+	return rc;
 }
 
 /* ---- after the commit */
@@ -187,6 +227,13 @@ enum err_code keydoor_settle(struct authority *a, bool committed, struct err *e)
 		k->told_committed = k->told_n;
 	else
 		k->told_n = k->told_committed; /* those entries are gone with the transaction */
+	if (k->not_written.code != ERR_OK) {
+		struct err what = k->not_written;
+		k->not_written.code = ERR_OK;
+		if (e != NULL)
+			*e = what;
+		return what.code;
+	}
 	if (!k->news && k->since_mark < MARK_EVERY)
 		return ERR_OK;
 	k->news = false;

@@ -32,7 +32,8 @@ void keydoor_close(struct keydoor *k);
 
 /*
  * May this key be certified?  Called by enrol_decide in the keeper's transaction, when all else is
- * decided.  A key that is turned away is an entry of the log (`key.refused`), once for each key; one
+ * decided.  When an IDevID asks, its own key is judged in the same way, before: a device whose first
+ * key is broken can be anybody.  A key that is turned away is an entry of the log (`key.refused`), once for each key; one
  * that is let in although something is known against it is `key.alarm`, and g->alarm says it.
  * ERR_KEY_WEAK, ERR_KEY_SHARED_PRIME, ERR_KEY_REUSED, ERR_KEY_QUARANTINED; ERR_KEY_PENDING: ask
  * again.  Nothing when the authority has no door.

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/key.h"
 #include "ipc/message.h"
+#include "x509/view.h"
 
 struct maker {
 	char name[MANUFACTURER_MAX + 1];
@@ -143,12 +145,22 @@ static void identify_device(const struct cert *between, size_t between_n, int64_
 		try_makers(between, between_n, now, p);
 }
 
+/* The keeper looks at an IDevID's key (authority/keydoor.h). */
+static enum err_code take_spki(struct peer *p)
+{
+	struct cert_view v;
+	enum err_code rc = cert_view_parse(p->cert.der, &v, NULL);
+	if (rc == ERR_OK)
+		buf_bytes(&p->spki, v.spki);
+	return rc != ERR_OK ? rc : p->spki.bad ? ERR_LIMIT : ERR_OK;
+}
+
 void peer_identify(struct tls *t, enum listener l, int64_t now, struct peer *out)
 {
 	struct cert between[TLS_BETWEEN_MAX];
 	size_t between_n = 0;
 	*out = (struct peer){.kind = PEER_NONE, .subject = buf_new(SUBJECT_MAX),
-		.san = buf_new(SUBJECT_MAX)};
+		.san = buf_new(SUBJECT_MAX), .spki = buf_new(KEY_SPKI_MAX)};
 	out->refusal = tls_client(t, &out->cert, between, &between_n, &out->why);
 	if (out->refusal == ERR_NOT_FOUND) {
 		out->refusal = err_set(&out->why, ERR_AUTH_REQUIRED, "client", "%s",
@@ -176,6 +188,10 @@ void peer_identify(struct tls *t, enum listener l, int64_t now, struct peer *out
 		out->refusal = err_set(&out->why, ERR_PEER_UNTRUSTED, "client",
 			"its subject is too large");
 		out->kind = PEER_NONE;
+	} else if (out->kind == PEER_MANUFACTURER && take_spki(out) != ERR_OK) {
+		out->refusal = err_set(&out->why, ERR_PEER_UNTRUSTED, "client",
+			"its key is longer than %d octets", KEY_SPKI_MAX);
+		out->kind = PEER_NONE;
 	}
 }
 
@@ -199,4 +215,5 @@ void peer_free(struct peer *p)
 		cert_free(&p->cert);
 	buf_free(&p->subject);
 	buf_free(&p->san);
+	buf_free(&p->spki);
 }

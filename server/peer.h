@@ -17,6 +17,7 @@ struct peer {
 	struct cert cert; /* when sent */
 	struct buf subject; /* DER */
 	struct buf san;
+	struct buf spki; /* of PEER_MANUFACTURER */
 };
 
 /* Anchors of the realm: root and issuing CA; before the sandbox closes. */

@@ -114,6 +114,7 @@ static enum err_code take_peer(struct conn *c, struct enrol_request *q, struct e
 	memcpy(q->peer_serial, p->cert.device_serial, sizeof(q->peer_serial));
 	q->peer_subject = buf_view(&p->subject);
 	q->peer_san = buf_view(&p->san);
+	q->peer_spki = buf_view(&p->spki);
 	return ERR_OK;
 }
 

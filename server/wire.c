@@ -64,6 +64,7 @@ void wire_enrol_put(const struct enrol_request *r, struct message *out)
 	put_bytes(out, r->csr_san);
 	put_text(out, r->csr_common_name);
 	put_text(out, r->csr_serial);
+	put_bytes(out, r->peer_spki);
 }
 
 enum err_code wire_enrol_get(const struct message *m, struct enrol_request *out, struct err *e)
@@ -79,6 +80,7 @@ enum err_code wire_enrol_get(const struct message *m, struct enrol_request *out,
 	r.spki = m->f[9].bytes;
 	r.csr_subject = m->f[10].bytes;
 	r.csr_san = m->f[11].bytes;
+	r.peer_spki = m->f[14].bytes;
 	if (GET_TEXT(m, 3, r.peer_manufacturer, e) != ERR_OK ||
 		GET_TEXT(m, 4, r.peer_serial, e) != ERR_OK ||
 		GET_TEXT(m, 7, r.ticket_serial, e) != ERR_OK ||
@@ -86,6 +88,8 @@ enum err_code wire_enrol_get(const struct message *m, struct enrol_request *out,
 		GET_TEXT(m, 12, r.csr_common_name, e) != ERR_OK ||
 		GET_TEXT(m, 13, r.csr_serial, e) != ERR_OK)
 		return ERR_PROTOCOL;
+	if (r.peer == PEER_MANUFACTURER && r.peer_spki.len == 0)
+		return err_set(e, ERR_PROTOCOL, message_name(m->type), "an IDevID without its key");
 	*out = r;
 	return ERR_OK;
 }

@@ -63,10 +63,10 @@ class Factory:
         if register:
             r.medseal('manufacturer', 'add', name, '--cert', self.cert, by=r.operators[0])
 
-    def idevid(self, serial, *options):
-        """A device's manufacturer certificate and key (IEEE 802.1AR): their paths."""
+    def idevid(self, serial, *options, key=None):
+        """A device's manufacturer certificate and key (IEEE 802.1AR): their paths. `key`: a file."""
         name = f'idevid-{self.files}-{serial}'
-        key = new_key(self.r, name)
+        key = key or new_key(self.r, name)
         request = self.r.write(f'{name}.csr', openssl(
             'req', '-new', '-config', '/dev/null', '-key', key, '-subj',
             f'/O={self.name}/serialNumber={serial}'))

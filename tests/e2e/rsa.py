@@ -51,6 +51,15 @@ def _integer(n):
     return _der(2, n.to_bytes(n.bit_length() // 8 + 1, 'big'))
 
 
+def two_primes(p, q, e=65537):
+    """A private key of two primes in PEM (PKCS#1, RFC 8017 A.1.2), which the openssl program takes."""
+    import base64
+    d = pow(e, -1, math.lcm(p - 1, q - 1))
+    numbers = [0, p * q, e, d, p, q, d % (p - 1), d % (q - 1), pow(q, -1, p)]
+    text = base64.encodebytes(_der(0x30, *map(_integer, numbers))).decode()
+    return f'-----BEGIN RSA PRIVATE KEY-----\n{text}-----END RSA PRIVATE KEY-----\n'
+
+
 class Key:
     def __init__(self, bits, e=65537, primes=()):
         """A modulus of exactly `bits` bits; `primes`: some of its factors, or all of them."""

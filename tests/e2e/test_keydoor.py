@@ -215,6 +215,23 @@ def test_later():
     base64.b64decode(answer.body)
 
 
+def test_idevid():
+    "an IDevID whose key shares a prime with another device's IDevID enrols nobody"
+    restart('keys.policy = refuse', 'keys.lists =')
+    maker = device.Factory(R, 'factory')
+    p, *others = [next_prime(random.getrandbits(1024) | 3 << 1022) for _ in range(3)]
+    answers = []
+    for serial, q in zip(['PUMP-X', 'PUMP-Y'], others):
+        device.add(R, serial, 'factory')
+        identity = maker.idevid(serial, key=R.write(f'{serial}.rsa.pem', rsa.two_primes(p, q)))
+        own = device.new_key(R, f'own-{serial}')
+        answers.append(device.enrol(R, device.csr(R, own, serial), identity=identity))
+    tap.equal([(a.status, a.code) for a in answers], [(200, None), (403, 'key-shared-prime')], repr(answers))
+    tap.contains(answers[1].body.decode(), 'IDevID')
+    (told,) = entries('key.refused', 'PUMP-Y')
+    tap.equal((told['other_device'], len(told['idevid'])), ('PUMP-X', 64))
+
+
 def test_end():
     "the log verifies, the server stops, no sanitizer has a report"
     R.end()

@@ -23,7 +23,8 @@ static void an_enrolment(void **state)
 		.peer_subject = bytes_str("subject"), .peer_san = bytes_str("san"),
 		.ticket_serial = "P-2", .ticket = "secret", .spki = bytes_str("spki"),
 		.csr_subject = bytes_str("cs"), .csr_san = bytes_str("ca"),
-		.csr_common_name = "name", .csr_serial = "P-3"};
+		.csr_common_name = "name", .csr_serial = "P-3",
+		.peer_spki = bytes_str("idevid")};
 	memset(r.peer_fingerprint, 7, sizeof(r.peer_fingerprint));
 	struct message m = wire_message(MSG_ENROL, 1);
 	struct message got;
@@ -47,6 +48,11 @@ static void an_enrolment(void **state)
 	assert_true(bytes_equal(q.csr_san, r.csr_san));
 	assert_string_equal(q.csr_common_name, r.csr_common_name);
 	assert_string_equal(q.csr_serial, r.csr_serial);
+	assert_true(bytes_equal(q.peer_spki, r.peer_spki));
+	got.f[14].bytes = BYTES_NONE;
+	assert_int_equal(wire_enrol_get(&got, &q, &e), ERR_PROTOCOL);
+	got.f[1].num = PEER_REALM;
+	assert_int_equal(wire_enrol_get(&got, &q, &e), ERR_OK);
 	got.f[0].num = 2;
 	assert_int_equal(wire_enrol_get(&got, &q, &e), ERR_PROTOCOL);
 	got.f[0].num = 0;
