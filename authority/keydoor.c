@@ -89,6 +89,18 @@ void keydoor_close(struct keydoor *k)
 	free(k);
 }
 
+size_t keydoor_lists(const struct keydoor *k, uint64_t *entries)
+{
+	struct list_about about;
+	size_t n = 0;
+	*entries = 0;
+	while (k->lists != NULL && lists_about(k->lists, n, &about, NULL)) {
+		*entries += about.count;
+		n++;
+	}
+	return n;
+}
+
 /* ---- judging */
 
 static bool told_before(struct keydoor *k, const uint8_t id[SHA256_SIZE])

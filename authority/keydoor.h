@@ -29,6 +29,8 @@ struct keydoor_options {
 MUST_USE enum err_code keydoor_open(struct store *s, const char *path,
 	const struct keydoor_options *o, struct keydoor **out, struct err *e);
 void keydoor_close(struct keydoor *k);
+/* How many lists it asks, and how many keys and primes are on them: a folder may be empty. */
+size_t keydoor_lists(const struct keydoor *k, uint64_t *entries);
 
 /*
  * May this key be certified?  Called by enrol_decide in the keeper's transaction, when all else is

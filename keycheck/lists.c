@@ -21,11 +21,40 @@ struct lists {
 	size_t primes_n;
 };
 
+/*
+ * The folder of the sources, for a program that runs from a build tree inside them
+ * (BUILD/cli/medseal, with Meson's build.ninja in BUILD); "" elsewhere.
+ */
+static const char *source_dir(void)
+{
+	static char dir[PATH_MAX];
+	char build[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", build, sizeof(build) - sizeof("/build.ninja"));
+
+	dir[0] = '\0';
+	for (int up = 0; up < 2 && len > 0; up++)
+		while (len > 0 && build[--len] != '/')
+			;
+	if (len <= 0)
+		return dir;
+	memcpy(build + len, "/build.ninja", sizeof("/build.ninja"));
+	if (access(build, F_OK) != 0)
+		return dir;
+	build[len] = '\0';
+	int n = snprintf(dir, sizeof(dir), "%s/../data/keys", build);
+	if (n < 0 || (size_t)n >= sizeof(dir) || access(dir, R_OK) != 0)
+		dir[0] = '\0';
+	return dir;
+}
+
 const char *lists_dir(void)
 {
 	const char *dir = getenv("MEDSEAL_KEY_LISTS");
 
-	return dir != NULL && dir[0] != '\0' ? dir : MEDSEAL_LISTS_DIR;
+	if (dir != NULL && dir[0] != '\0')
+		return dir;
+	const char *source = access(MEDSEAL_LISTS_DIR, F_OK) != 0 ? source_dir() : "";
+	return source[0] != '\0' ? source : MEDSEAL_LISTS_DIR;
 }
 
 static enum err_code map_file(

@@ -52,7 +52,10 @@ struct lists;
 MUST_USE enum err_code lists_open(const char *dir, struct lists **out, struct err *e);
 /* As lists_open, into lists that are open already; on error nothing is added. */
 MUST_USE enum err_code lists_add(struct lists *l, const char *dir, struct err *e);
-/* The folder of the lists that came with the program; $MEDSEAL_KEY_LISTS when that is set. */
+/*
+ * The folder of the lists that came with the program: $MEDSEAL_KEY_LISTS when that is set; the one
+ * that was installed; when there is none, that of the sources, for a program in a build tree.
+ */
 const char *lists_dir(void);
 /* Is the key itself on a list?  Then *check and *source (static as long as `l`) are set. */
 bool lists_find(

@@ -100,16 +100,27 @@ static void note_damage(void *arg, const struct err *what)
 	log_err(LOG_WARN, "keeper.keys-damaged", what);
 }
 
-/* The lists that came with the program may not be installed: then it is said, and the rest is
- * checked.  Lists that are named must be there. */
+/* The lists that came with the program may not be installed: then it is said (say_lists), and the
+ * rest is checked.  Lists that are named must be there. */
 static const char *lists_of(const struct config *c)
 {
 	if (c->key_lists[0] != '\0')
 		return c->key_lists;
-	if (access(lists_dir(), R_OK) == 0)
-		return lists_dir();
-	LOG(LOG_WARN, "keeper.no-key-lists", LOG_STR("folder", lists_dir()));
-	return "";
+	return access(lists_dir(), R_OK) == 0 ? lists_dir() : "";
+}
+
+/* At every start: which lists are asked, or that none is; a folder that is empty is none too. */
+static void say_lists(const struct config *c, const struct keydoor *keys)
+{
+	uint64_t entries;
+	size_t n = keydoor_lists(keys, &entries);
+	const char *folder = c->key_lists[0] != '\0' ? c->key_lists : lists_dir();
+	if (n == 0)
+		LOG(LOG_WARN, "keeper.no-key-lists", LOG_STR("folder", folder),
+			LOG_STR("meaning", "keys that are known to the public are not recognised"));
+	else
+		LOG(LOG_INFO, "keeper.key-lists", LOG_STR("folder", folder), LOG_NUM("lists", n),
+			LOG_NUM("keys", entries));
 }
 
 static enum err_code open_keys(struct keeper *k, const struct realm *r, struct err *e)
@@ -121,6 +132,8 @@ static enum err_code open_keys(struct keeper *k, const struct realm *r, struct e
 	enum err_code rc = realm_path(r->dir, "keys-seen", path, e);
 	if (rc == ERR_OK)
 		rc = keydoor_open(k->a.store, path, &o, &k->a.keys, e);
+	if (rc == ERR_OK)
+		say_lists(&r->config, k->a.keys);
 	return rc;
 }
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import subprocess
 
 import device
 import realm
@@ -213,6 +214,49 @@ def test_later():
             break
     tap.equal(answer.status, 200, repr(answer))
     base64.b64decode(answer.body)
+
+
+def test_lists():
+    "a key on the lists that are named is refused; which lists are asked is said at the start"
+    key = rsa.Key(3072)
+    folder = R.path('lists')
+    os.mkdir(folder)
+    R.give(folder)
+    pem = R.write('published.pem', b'-----BEGIN PUBLIC KEY-----\n' + base64.encodebytes(key.spki())
+                  + b'-----END PUBLIC KEY-----\n')
+    R.medseal('keys', 'import', pem, '--source', 'a test', '--date', '2026-11-24', '--lists', folder)
+    offset = R.log_size()
+    restart('keys.policy = refuse', 'keys.inline_max = 1000000', f'keys.lists = {folder}')
+    R.wait_log(r'keeper\.key-lists .*lists=1 keys=1\b', offset)
+    answer = refused('PUMP-M', key, 'key-weak', 400)
+    tap.contains(answer.body.decode(), 'known-key')
+
+
+def test_no_lists():
+    "a server without lists, or with a folder that is empty, says so at its start and serves"
+    folder = R.path('empty')
+    os.mkdir(folder)
+    R.give(folder)
+    offset = R.log_size()
+    restart(f'keys.lists = {folder}')
+    R.wait_log(r'level=warn.*keeper\.no-key-lists', offset)
+    issued('PUMP-N', rsa.Key(3072))
+    os.environ['MEDSEAL_KEY_LISTS'] = R.path('not-there')
+    try:
+        offset = R.log_size()
+        restart('keys.lists =')
+        R.wait_log(r'keeper\.no-key-lists.*not-there', offset)
+    finally:
+        del os.environ['MEDSEAL_KEY_LISTS']
+
+
+def test_lists_of_the_sources():
+    "a program that runs where it was built finds the lists of the sources"
+    env = {k: v for k, v in realm.environment().items() if k != 'MEDSEAL_KEY_LISTS'}
+    done = subprocess.run([f'{realm.BUILD}/cli/medseal', 'keys', 'lists'], env=env, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    tap.equal(done.returncode, 0, done.stderr)
+    tap.contains(done.stdout, 'published-keys.list')
 
 
 def test_idevid():
