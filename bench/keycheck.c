@@ -15,6 +15,7 @@
 #include <openssl/x509.h>
 
 #include "keycheck/check_impl.h"
+#include "keycheck/nonce.h"
 
 #define KEYS 64
 #define PRIME_BITS 1024
@@ -187,6 +188,55 @@ static void other(const char *name, const char *type, const char *curve)
 	EVP_PKEY_free(k);
 }
 
+static enum err_code count_nonce(
+	void *arg, const struct nonce_finding *f, struct bytes private_key, struct err *e)
+{
+	(void)private_key;
+	(void)e;
+	count(arg, &f->finding);
+	return ERR_OK;
+}
+
+/* `n` honest signatures of one key: to take them in, and what is found of all of them. */
+static void nonces(const char *curve, unsigned n, const char *alg, size_t alg_len, const EVP_MD *md)
+{
+	EVP_PKEY *k = EVP_PKEY_Q_keygen(NULL, NULL, "EC", curve);
+	struct nonce_set *set;
+	struct pubkey p;
+	unsigned char *der = NULL;
+	double taking = 0;
+	int len = k != NULL ? i2d_PUBKEY(k, &der) : 0;
+
+	must(len > 0 && pubkey_parse(bytes_of(der, (size_t)len), &p, NULL) == ERR_OK, curve);
+	must(nonce_set_new(0, &set, NULL) == ERR_OK, "no signatures");
+	must(nonce_key(set, &p, BYTES_NONE, BYTES_NONE, NULL) == ERR_OK, "no signer");
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t sig[256];
+		size_t sig_len = sizeof(sig);
+		EVP_MD_CTX *c = EVP_MD_CTX_new();
+		must(c != NULL && EVP_DigestSignInit(c, NULL, md, NULL, k) == 1 &&
+				EVP_DigestSign(c, sig, &sig_len, (uint8_t *)&i, sizeof(i)) == 1,
+			"no signature");
+		EVP_MD_CTX_free(c);
+		struct nonce_signature s = {.signer = &p,
+			.sig_alg = bytes_of(alg, alg_len),
+			.tbs = bytes_of(&i, sizeof(i)),
+			.sig = bytes_of(sig, sig_len),
+			.source = i};
+		double begin = cpu();
+		must(nonce_add(set, &s, NULL) == ERR_OK, "a signature is refused");
+		taking += cpu() - begin;
+	}
+	must(nonce_counts(set).signatures == n, "a signature is passed over");
+	double begin = cpu();
+	must(nonce_judge(set, count_nonce, NULL, NULL) == ERR_OK, "no judgement");
+	printf(",\n \"%u signatures of %s\":{\"take_us_each\":%.1f,\"judge_ms\":%.1f}", n, curve,
+		taking * 1e6 / n, (cpu() - begin) * 1e3);
+	nonce_set_free(set);
+	OPENSSL_free(der);
+	EVP_PKEY_free(k);
+}
+
 static void rsa(double seconds)
 {
 	static const struct {
@@ -242,6 +292,10 @@ int main(int argc, char **argv)
 	other("X25519", "X25519", NULL);
 	other("ML-DSA-44", "ML-DSA-44", NULL);
 	other("ML-DSA-65", "ML-DSA-65", NULL);
+	/* ecdsa-with-SHA256 and -SHA384 (RFC 5758 section 3.2) */
+	nonces("P-256", 2, "\x2a\x86\x48\xce\x3d\x04\x03\x02", 8, EVP_sha256());
+	nonces("P-256", 64, "\x2a\x86\x48\xce\x3d\x04\x03\x02", 8, EVP_sha256());
+	nonces("P-384", 64, "\x2a\x86\x48\xce\x3d\x04\x03\x03", 8, EVP_sha384());
 	printf(",\n \"findings\":%u}\n", findings);
 	return findings == 0 ? 0 : 3;
 }

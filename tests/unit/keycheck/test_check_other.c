@@ -1,6 +1,7 @@
 /* Keys that are not RSA. */
 #include "tests/unit/cmocka_tap.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/ec.h>
@@ -382,6 +383,32 @@ static void every_check_says_what_it_is(void **state)
 	assert_string_equal(severity_name(SEVERITY_ERROR), "error");
 }
 
+/* The page has a row for each check, and says in it what it costs. */
+static void every_check_has_a_row(void **state)
+{
+	(void)state;
+	static char page[1 << 16];
+	FILE *f = fopen(CHECKS_PAGE, "re");
+	assert_non_null(f);
+	size_t len = fread(page, 1, sizeof(page) - 1, f);
+	assert_true(len < sizeof(page) - 1);
+	(void)fclose(f);
+	char *table = strstr(page, "\n## Where each is tried");
+	assert_non_null(table);
+	for (int c = 0; c < CHECK_COUNT; c++) {
+		char head[64];
+		(void)snprintf(head, sizeof(head), "\n| %s | ", check_name((enum check)c));
+		const char *row = strstr(table, head);
+		if (row == NULL)
+			fail_msg("%s has no row", check_name((enum check)c));
+		unsigned cells = 0;
+		for (const char *p = row + 1; *p != '\n' && *p != '\0'; p++)
+			if (*p == '|' && p[1] == ' ' && p[2] != '|' && p[2] != ' ')
+				cells++;
+		assert_int_equal(cells, 4);
+	}
+}
+
 static int make_checker(void **state)
 {
 	(void)state;
@@ -413,6 +440,7 @@ int main(void)
 		cmocka_unit_test(ml_dsa_keys_that_nobody_drew),
 		cmocka_unit_test(kinds_that_no_check_knows),
 		cmocka_unit_test(every_check_says_what_it_is),
+		cmocka_unit_test(every_check_has_a_row),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, make_checker, free_checker);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "crypto/der.h"
 #include "tests/unit/keycheck/keys.h"
 
 /* Primes of keys of 1024 bits: the checks know no size, and the tests are done sooner. */
@@ -173,6 +174,28 @@ static void a_prime_as_modulus(void **state)
 	assert_int_equal(said_of_rsa(quick, v.n, v.e, BITS).n, 0);
 	checker_free(quick);
 	end(&v);
+}
+
+/* The zero octet that keeps an INTEGER positive is missing. */
+static void negative_numbers(void **state)
+{
+	(void)state;
+	struct pubkey k;
+	/* 0xc5 and -59 are one octet; the exponent is 3, and then -3 */
+	struct bytes modulus = DER_LITERAL("\x30\x1a\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01"
+		"\x01\x01\x05\x00\x03\x09\x00\x30\x06\x02\x01\xc5\x02\x01\x03");
+	struct bytes exponent = DER_LITERAL("\x30\x1b\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01"
+		"\x01\x01\x05\x00\x03\x0a\x00\x30\x07\x02\x02\x00\xc5\x02\x01\xfd");
+	struct bytes good = DER_LITERAL("\x30\x1b\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01"
+		"\x01\x01\x05\x00\x03\x0a\x00\x30\x07\x02\x02\x00\xc5\x02\x01\x03");
+	assert_int_equal(pubkey_parse(modulus, &k, NULL), ERR_OK);
+	struct said s = said_of(checker, &k, BITS);
+	assert_non_null(strstr(why_of(&s, CHECK_RSA_NEGATIVE), "modulus"));
+	assert_int_equal(pubkey_parse(exponent, &k, NULL), ERR_OK);
+	s = said_of(checker, &k, BITS);
+	assert_non_null(strstr(why_of(&s, CHECK_RSA_NEGATIVE), "exponent"));
+	assert_int_equal(pubkey_parse(good, &k, NULL), ERR_OK);
+	assert_int_equal(said_of(checker, &k, BITS).checks & SAID(RSA_NEGATIVE), 0);
 }
 
 /* 2^2053 - 1 is composite, without a factor that other checks find; 2 to the n - 1 is 1. */
@@ -472,6 +495,7 @@ int main(void)
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(small_factors),
 		cmocka_unit_test(a_prime_as_modulus),
+		cmocka_unit_test(negative_numbers),
 		cmocka_unit_test(a_pseudoprime_is_no_prime),
 		cmocka_unit_test(perfect_powers),
 		cmocka_unit_test(primes_that_are_close),
