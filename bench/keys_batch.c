@@ -1,9 +1,9 @@
 /*
  * keys_batch: how long the gcds of many moduli with all others take.
  *
- *   keys_batch make COUNT FILE [PLANTED]    write a moduli file of 2048-bit moduli with shared
- * primes keys_batch run FILE [MEMORY-MIB [WORK-DIR [THREADS [SUBSETS]]]] keys_batch hex FILE the moduli as
- * hexadecimal lines (fastgcd's input)
+ *   keys_batch make COUNT FILE [PLANTED [BITS]]   write a moduli file, of 2048 bits, with shared primes
+ *   keys_batch run FILE [MEMORY-MIB [WORK-DIR [THREADS [SUBSETS]]]]
+ *   keys_batch hex FILE                           as hexadecimal lines (fastgcd's input)
  *
  * bench/keys-batch runs these beside a peer and prints ratios.
  *
@@ -24,7 +24,8 @@
 #include "bigint/batch.h"
 #include "bigint/fft.h"
 
-#define MODULUS_BITS 2048
+static unsigned modulus_bits = 2048;
+#define MODULUS_BITS_MAX 16384
 
 static _Noreturn void die(const struct err *e)
 {
@@ -92,7 +93,7 @@ static unsigned char *sieved(const mpz_t a, const mpz_t d, uint64_t n)
 
 static void add(struct moduli_writer *w, const mpz_t n)
 {
-	uint8_t b[MODULUS_BITS / 8];
+	uint8_t b[MODULUS_BITS_MAX / 8];
 	struct err e;
 	size_t len;
 	(void)mpz_export(b, &len, 1, 1, 1, 0, n);
@@ -102,9 +103,9 @@ static void add(struct moduli_writer *w, const mpz_t n)
 
 static void random_prime(mpz_t p, gmp_randstate_t rnd)
 {
-	mpz_urandomb(p, rnd, MODULUS_BITS / 2);
-	mpz_setbit(p, MODULUS_BITS / 2 - 1);
-	mpz_setbit(p, MODULUS_BITS / 2 - 2);
+	mpz_urandomb(p, rnd, modulus_bits / 2);
+	mpz_setbit(p, modulus_bits / 2 - 1);
+	mpz_setbit(p, modulus_bits / 2 - 2);
 	mpz_nextprime(p, p);
 }
 
@@ -120,11 +121,11 @@ static void make(uint64_t count, const char *path, uint64_t planted)
 	gmp_randseed_ui(rnd, count);
 	mpz_inits(a, d, n, p, NULL);
 	uint64_t span = 32 * count + 4096; /* a little over 1 in 2 * e^-0.577 * ln(span) survives */
-	mpz_urandomb(a, rnd, MODULUS_BITS - 1);
-	mpz_setbit(a, MODULUS_BITS - 1);
+	mpz_urandomb(a, rnd, modulus_bits - 1);
+	mpz_setbit(a, modulus_bits - 1);
 	mpz_setbit(a, 0);
-	mpz_clrbit(a, MODULUS_BITS - 2);
-	mpz_urandomb(d, rnd, MODULUS_BITS - 42);
+	mpz_clrbit(a, modulus_bits - 2);
+	mpz_urandomb(d, rnd, modulus_bits - 42);
 	mpz_clrbit(d, 0);
 	unsigned char *bad = sieved(a, d, span);
 	if (moduli_create(path, &w, &e) != ERR_OK)
@@ -214,6 +215,10 @@ static void hex(const char *path)
 
 int main(int argc, char **argv)
 {
+	if (argc > 5 && strcmp(argv[1], "make") == 0)
+		modulus_bits = (unsigned)strtoul(argv[5], NULL, 10);
+	if (modulus_bits < 128 || modulus_bits > MODULUS_BITS_MAX || modulus_bits % 64 != 0)
+		return (void)fputs("keys_batch: 128 to 16384 bits, a multiple of 64\n", stderr), 2;
 	if (argc >= 4 && strcmp(argv[1], "make") == 0)
 		make(strtoull(argv[2], NULL, 10), argv[3],
 			argc > 4 ? strtoull(argv[4], NULL, 10) : 5);
@@ -226,7 +231,7 @@ int main(int argc, char **argv)
 		hex(argv[2]);
 	else
 		return (void)fputs(
-			       "usage: keys_batch make COUNT FILE [PLANTED] | run FILE [MIB [DIR "
+			       "usage: keys_batch make COUNT FILE [PLANTED [BITS]] | run FILE [MIB [DIR "
 			       "[THREADS [SUBSETS]]]] | hex FILE\n",
 			       stderr),
 		       2;

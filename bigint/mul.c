@@ -11,7 +11,7 @@
 
 _Static_assert(sizeof(mp_limb_t) == sizeof(uint64_t), "a limb has 64 bits");
 
-/* From these sizes of a result on a transform is faster (measured; bench/keys_batch --tune). */
+/* From these sizes of a result on a transform is faster (measured). */
 #define FFT_LIMBS_UP 512
 #define FFT_LIMBS_DOWN 512
 #define FFT_LIMBS_MUL 2048
