@@ -20,13 +20,6 @@ struct head {
 };
 _Static_assert(sizeof(struct head) == CHECKPOINT_HEAD, "the head has no gaps");
 
-static uint64_t head_sum(const struct head *h)
-{
-	uint64_t words[sizeof(*h) / 8];
-	memcpy(words, h, sizeof(*h));
-	return sum_words(0, words, sizeof(*h) / 8 - 1);
-}
-
 static enum err_code path_of(
 	char path[PATH_MAX], const char *dir, const struct checkpoint_id *id, struct err *e)
 {
@@ -55,7 +48,7 @@ enum err_code checkpoint_write(const char *dir, const struct checkpoint_id *id,
 		.words = n,
 		.sum = sum_words(0, words, n)};
 	memcpy(h.magic, CHECKPOINT_MAGIC, sizeof(h.magic));
-	h.head_sum = head_sum(&h);
+	h.head_sum = sum_head(&h, sizeof(h));
 	err = disk_create(&f, path, e);
 	if (err != ERR_OK)
 		return err;
@@ -79,7 +72,7 @@ static enum err_code check(
 		return err_set(e, ERR_MALFORMED, path, "it is no file of a batch");
 	if (h.version != CHECKPOINT_VERSION)
 		return err_set(e, ERR_MALFORMED, path, "version %u is not known", h.version);
-	if (h.head_sum != head_sum(&h) || h.zero != 0)
+	if (h.head_sum != sum_head(&h, sizeof(h)) || h.zero != 0)
 		return err_set(e, ERR_MALFORMED, path, "its head is damaged");
 	bool plan = id->kind == CHECKPOINT_PLAN;
 	if (h.kind != (uint32_t)id->kind || h.input != id->input || h.subset != id->subset ||

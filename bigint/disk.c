@@ -32,6 +32,16 @@ uint64_t sum_words(uint64_t sum, const uint64_t *p, size_t n)
 	return sum;
 }
 
+uint64_t sum_head(const void *head, size_t size)
+{
+	uint64_t sum = 0, word;
+	for (size_t at = 0; at + 2 * sizeof(word) <= size; at += sizeof(word)) {
+		memcpy(&word, (const uint8_t *)head + at, sizeof(word));
+		sum = sum_words(sum, &word, 1);
+	}
+	return sum;
+}
+
 static enum err_code failed(const char *path, int errnum, const char *what, struct err *e)
 {
 	if (errnum == ENOSPC || errnum == EDQUOT)

@@ -16,6 +16,9 @@
  */
 uint64_t sum_words(uint64_t sum, const uint64_t *p, size_t n);
 
+/* Of a file's head, whose last word it is: over the words before that. */
+uint64_t sum_head(const void *head, size_t size);
+
 /* A file that is being written, under PATH.part. */
 struct disk_file {
 	int fd;

@@ -20,13 +20,6 @@ struct head {
 };
 _Static_assert(sizeof(struct head) == MODULI_HEAD, "the head has no gaps");
 
-static uint64_t head_sum(const struct head *h)
-{
-	uint64_t words[sizeof(*h) / 8];
-	memcpy(words, h, sizeof(*h));
-	return sum_words(0, words, sizeof(*h) / 8 - 1);
-}
-
 struct moduli_writer {
 	struct disk_file file;
 	struct head head;
@@ -79,7 +72,7 @@ enum err_code moduli_end(struct moduli_writer *w, struct err *e)
 {
 	memcpy(w->head.magic, MODULI_MAGIC, sizeof(w->head.magic));
 	w->head.version = MODULI_VERSION;
-	w->head.head_sum = head_sum(&w->head);
+	w->head.head_sum = sum_head(&w->head, sizeof(w->head));
 	enum err_code err = disk_head(&w->file, &w->head, sizeof(w->head), e);
 	if (err == ERR_OK)
 		err = disk_end(&w->file, e);
@@ -117,7 +110,7 @@ static enum err_code check_head(struct moduli *m, struct err *e)
 		return err_set(e, ERR_MALFORMED, m->path, "it is no moduli file");
 	if (h.version != MODULI_VERSION)
 		return err_set(e, ERR_MALFORMED, m->path, "version %u is not known", h.version);
-	if (h.head_sum != head_sum(&h) || h.zero != 0 || h.rest[0] != 0 || h.rest[1] != 0)
+	if (h.head_sum != sum_head(&h, sizeof(h)) || h.zero != 0 || h.rest[0] != 0 || h.rest[1] != 0)
 		return err_set(e, ERR_MALFORMED, m->path, "its head is damaged");
 	uint64_t have = (m->map.len - sizeof(h)) / 8;
 	if (have < h.words)

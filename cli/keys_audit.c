@@ -33,7 +33,7 @@ static const struct arg args[] = {
 		"more lists of known keys, beside those that came along"},
 	{"work", 0, ARG_TEXT, false, &opt.work, "DIR",
 		"keep what is found on the way here; else in a temporary folder"},
-	{"resume", 0, ARG_FLAG, false, &opt.resume, NULL, "go on reading where --work was left"},
+	{"resume", 0, ARG_FLAG, false, &opt.resume, NULL, "go on where --work was left"},
 	{"prepare", 0, ARG_FLAG, false, &opt.prepare, NULL,
 		"stop before the moduli are compared: medseal-keys-mpi does that in --work"},
 	{"memory", 0, ARG_TEXT, false, &opt.memory, "SIZE",
